@@ -1,0 +1,140 @@
+import { type Address, AF_INET, ipv4, ipv6 } from './address.ts';
+import { PROTOCOL } from './config.ts';
+import { CONN_FLAG } from './conn-flags.ts';
+import type { Destination } from './destination.ts';
+import { type ConnId, type Flow, NOT_OPENED } from './flow.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { NO_DEST } from './scheduler.ts';
+import type { Service } from './service.ts';
+import type { Settings } from './settings.ts';
+
+const FTP_PORT = 21;
+const FTP_DATA_PORT = 20;
+
+/** Places new connections: from a flow and its service to an entry bound to a destination (ip_vs_core.c). */
+export class Admission {
+  private readonly life: Lifecycle;
+  private readonly settings: Settings;
+
+  constructor(life: Lifecycle, settings: Settings) {
+    this.life = life;
+    this.settings = settings;
+  }
+
+  /** @returns the new entry, or one of NOT_OPENED */
+  schedule(service: Service, flow: Flow, now: number): ConnId | number {
+    if (flow.cport === FTP_DATA_PORT) return NOT_OPENED.NO_SERVICE;
+    if (service.isPersistent) return this.schedulePersistent(service, flow, now);
+    if (service.fwmark === 0 && flow.vport !== service.port) return NOT_OPENED.NO_DEST;
+    const dest = choose(service, flow, now);
+    return dest ? this.connect(flow, dest, dest.port || flow.vport, -1, now) : NOT_OPENED.NO_DEST;
+  }
+
+  /** The client's template decides; without a usable one the scheduler does, and a template is made. */
+  private schedulePersistent(service: Service, flow: Flow, now: number): ConnId | number {
+    const { conns } = this.life;
+    const net = maskedClient(flow.caddr, service.netmask);
+    const key = templateKey(service, flow);
+    let template = conns.findTemplate(key.protocol, net, key.vaddr, key.vport);
+    let dest = template < 0 ? undefined : this.usableDest(template);
+    if (template >= 0 && !dest) this.life.invalidate(template);
+    if (!dest) {
+      dest = choose(service, flow, now);
+      if (!dest) return NOT_OPENED.NO_DEST;
+      const dport = key.isForOnePort ? dest.port : 0;
+      template = this.life.create(
+        key.protocol,
+        net,
+        0,
+        key.vaddr,
+        key.vport,
+        dest,
+        dport,
+        CONN_FLAG.TEMPLATE,
+        now,
+      );
+      if (template < 0) return NOT_OPENED.TABLE_FULL;
+      conns.timeoutSec[template] = service.timeoutSec;
+    }
+    const dport = flow.vport === service.port && dest.port !== 0 ? dest.port : flow.vport;
+    const id = this.connect(flow, dest, dport, template, now);
+    this.life.put(template, now);
+    return id;
+  }
+
+  private connect(
+    flow: Flow,
+    dest: Destination,
+    dport: number,
+    template: ConnId,
+    now: number,
+  ): ConnId | number {
+    const { conns } = this.life;
+    const id = this.life.create(
+      flow.protocol,
+      flow.caddr,
+      flow.cport,
+      flow.vaddr,
+      flow.vport,
+      dest,
+      dport,
+      0,
+      now,
+    );
+    if (id < 0) return NOT_OPENED.TABLE_FULL;
+    conns.fwmark[id] = flow.fwmark;
+    if (template >= 0) this.life.adopt(id, template);
+    dest.stats.countConn();
+    dest.service.stats.countConn();
+    return id;
+  }
+
+  /** The template's destination, ignoring weight and overload (ip_vs_check_template); `undefined` if it is unusable. */
+  private usableDest(template: ConnId): Destination | undefined {
+    const dest = this.life.destOf(template);
+    if (!dest?.available) return undefined;
+    return dest.weight === 0 && this.settings.isOn('expire_quiescent_template') ? undefined : dest;
+  }
+}
+
+function choose(service: Service, flow: Flow, now: number): Destination | undefined {
+  const at = service.scheduler?.schedule(service.dests, flow, now) ?? NO_DEST;
+  return at === NO_DEST ? undefined : service.dests[at];
+}
+
+interface TemplateKey {
+  readonly protocol: number;
+  readonly vaddr: Address;
+  readonly vport: number;
+  /** The template stands for the service's own port, and keeps the destination's. */
+  readonly isForOnePort: boolean;
+}
+
+/** The key does not name the service: two services on one address may share a template, as in the kernel. */
+function templateKey(service: Service, flow: Flow): TemplateKey {
+  if (flow.vport === service.port) {
+    const isFtp = service.port === FTP_PORT;
+    return {
+      protocol: flow.protocol,
+      vaddr: flow.vaddr,
+      vport: isFtp ? 0 : service.port,
+      isForOnePort: !isFtp,
+    };
+  }
+  if (service.fwmark !== 0) {
+    const vaddr = service.family === AF_INET ? ipv4(service.fwmark) : ipv6(service.fwmark, 0, 0, 0);
+    return { protocol: PROTOCOL.IP, vaddr, vport: 0, isForOnePort: false };
+  }
+  return { protocol: flow.protocol, vaddr: flow.vaddr, vport: 0, isForOnePort: false };
+}
+
+/** @param netmask IPv4: the mask; IPv6: the prefix length */
+function maskedClient(caddr: Address, netmask: number): Address {
+  const [a, b, c, d] = caddr.words;
+  if (caddr.family === AF_INET) return ipv4(a & netmask);
+  const mask = (word: number): number => {
+    const bits = Math.min(Math.max(netmask - 32 * word, 0), 32);
+    return bits === 0 ? 0 : -1 << (32 - bits);
+  };
+  return ipv6(a & mask(0), b & mask(1), c & mask(2), d & mask(3));
+}

@@ -1,0 +1,284 @@
+import { Admission } from './admission.ts';
+import type { Command, Query, QueryResults } from './commands.ts';
+import { CONN_TABLE_SIZE, IPVS_VERSION, PROTOCOL, type ServiceKey } from './config.ts';
+import { Configuration } from './configuration.ts';
+import { CONN_FLAG } from './conn-flags.ts';
+import { Connections } from './connections.ts';
+import {
+  type ConnId,
+  DIRECTION,
+  type Direction,
+  type Flow,
+  type FlowDirector,
+  NOT_OPENED,
+  type Target,
+  TCP_EVENT,
+  UDP_EVENT,
+} from './flow.ts';
+import type { Host } from './host.ts';
+import { inverseOf } from './inverse.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { procSlice } from './proc.ts';
+import type { SchedulerSpec } from './scheduler.ts';
+import type { Service } from './service.ts';
+import { Settings } from './settings.ts';
+import { ESTIMATOR_PERIOD_MS, Stats } from './stats.ts';
+import { SyncDaemons } from './sync-daemons.ts';
+import { TCP_STATE } from './tcp.ts';
+import { StateTimeouts } from './timeouts.ts';
+
+/** Commands after which entries may be left without their server. */
+const DELETIONS: ReadonlySet<Command['op']> = new Set(['delete-service', 'delete-dest', 'flush']);
+
+/** Bits of conn_reuse_mode. */
+const REUSE_FIN_WAIT = 2;
+
+export interface DirectorOptions {
+  readonly schedulers: readonly SchedulerSpec[];
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly host: Host;
+  /** Most entries and templates at a time. */
+  readonly connMax: number;
+  /** Present time in ms of the clock that all later calls use. */
+  readonly now: number;
+  /** Called when an entry is gone, while it can still be read. */
+  readonly onExpired?: (id: ConnId) => void;
+}
+
+/** What the director itself can answer; `status` also needs to know the planes. */
+export type CoreQuery = Exclude<Query, { query: 'status' }>;
+
+/** The director core: configuration, connection entries and their rules. Pure; time comes with each call. */
+export class Director implements FlowDirector {
+  readonly config: Configuration;
+  readonly settings = new Settings();
+  readonly timeouts = new StateTimeouts();
+  readonly daemons: SyncDaemons;
+  readonly life: Lifecycle;
+  readonly total = new Stats();
+  private readonly admission: Admission;
+  private estimateAt: number;
+  /** Entries of deleted servers are to be ended at the next `expire`. */
+  private sweepPending = false;
+
+  constructor(options: DirectorOptions) {
+    this.config = new Configuration(options.schedulers, options.random, options.host, this.settings);
+    this.daemons = new SyncDaemons(options.host);
+    const seed = Math.floor(options.random() * 2 ** 32) | 0;
+    const onGone = options.onExpired ?? (() => {});
+    this.life = new Lifecycle(
+      new Connections(options.connMax, seed),
+      this.config.dests,
+      this.timeouts,
+      options.now,
+      onGone,
+    );
+    this.admission = new Admission(this.life, this.settings);
+    this.estimateAt = options.now + ESTIMATOR_PERIOD_MS;
+  }
+
+  /** @throws IpvsError, and nothing is changed then */
+  apply(command: Command, now: number): void {
+    const { config } = this;
+    switch (command.op) {
+      case 'add-service':
+        config.addService(command);
+        break;
+      case 'edit-service':
+        config.editService(command);
+        break;
+      case 'delete-service':
+        config.deleteService(command.service, now);
+        break;
+      case 'flush':
+        config.flush(now);
+        break;
+      case 'add-dest':
+        config.addDest(command, this.daemons.runs);
+        break;
+      case 'edit-dest':
+        config.editDest(command, this.daemons.runs);
+        break;
+      case 'delete-dest':
+        config.deleteDest(command, now);
+        break;
+      case 'zero':
+        this.zero(command.service);
+        break;
+      case 'set-timeouts':
+        this.timeouts.set(command.timeouts);
+        break;
+      case 'start-daemon':
+        this.daemons.start(command.daemon, config.mixedFamilyCount);
+        break;
+      case 'stop-daemon':
+        this.daemons.stop(command.state);
+        break;
+      case 'set-sysctl':
+        this.settings.set(command.name, command.value);
+        break;
+    }
+    if (DELETIONS.has(command.op) && this.settings.isOn('expire_nodest_conn')) this.sweepPending = true;
+  }
+
+  /** @returns the commands that take `command` back if they are applied after it; asked before it is applied. */
+  inverse(command: Command): Command[] {
+    return inverseOf(this, command);
+  }
+
+  /** @throws IpvsError */
+  ask<Q extends CoreQuery>(query: Q, now: number): QueryResults[Q['query']];
+  ask(query: CoreQuery, now: number): QueryResults[CoreQuery['query']] {
+    switch (query.query) {
+      case 'info':
+        return { version: IPVS_VERSION, tableSize: CONN_TABLE_SIZE };
+      case 'services':
+        return Array.from(this.config.services.all(), (service) => service.entry());
+      case 'service':
+        return this.config.service(query.service).entry();
+      case 'dests':
+        return this.config.services.find(query.service)?.dests.map((dest) => dest.entry()) ?? [];
+      case 'timeouts':
+        return this.timeouts.read();
+      case 'daemons':
+        return this.daemons.list();
+      case 'sysctl':
+        return this.settings.list(query.name);
+      case 'proc':
+        return procSlice(this, query.name, query.from, now);
+    }
+  }
+
+  open(flow: Flow, packets: number, bytes: number, now: number): ConnId | number {
+    let id = this.life.conns.findIn(flow.protocol, flow.caddr, flow.cport, flow.vaddr, flow.vport);
+    if (id >= 0 && this.isToBeScheduledAnew(id)) id = this.forget(id, now);
+    if (id >= 0 && this.life.destOf(id)?.available === false) {
+      if (!this.settings.isOn('expire_nodest_conn')) return NOT_OPENED.DROP;
+      id = this.forget(id, now);
+    }
+    if (id < 0) {
+      const service = this.config.services.lookup(flow.protocol, flow.vaddr, flow.vport, flow.fwmark);
+      if (!service) return NOT_OPENED.NO_SERVICE;
+      id = this.admission.schedule(service, flow, now);
+      if (id < 0) return id;
+      this.total.countConn();
+    }
+    const event = flow.protocol === PROTOCOL.TCP ? TCP_EVENT.SYN : UDP_EVENT.DATAGRAM;
+    this.segment(id, DIRECTION.INPUT, event, packets, bytes, now);
+    return id;
+  }
+
+  segment(
+    id: ConnId,
+    direction: Direction,
+    event: number,
+    packets: number,
+    bytes: number,
+    now: number,
+  ): void {
+    this.life.transition(id, direction, event, this.settings.number('secure_tcp') >= 2);
+    this.touch(id, direction, packets, bytes, now);
+  }
+
+  touch(id: ConnId, direction: Direction, packets: number, bytes: number, now: number): void {
+    this.count(id, direction, packets, bytes);
+    this.life.put(id, now);
+  }
+
+  target(id: ConnId): Target {
+    const { conns } = this.life;
+    return {
+      daddr: conns.daddr(id),
+      dport: conns.dport(id),
+      method: conns.flags[id]! & CONN_FLAG.METHOD_MASK,
+    };
+  }
+
+  available(id: ConnId): boolean {
+    return this.life.destOf(id)?.available ?? false;
+  }
+
+  /** Does all that is due at `now`: timers, the estimator, the trash. */
+  expire(now: number): void {
+    if (this.sweepPending) this.sweep(now);
+    this.life.expire(now);
+    for (const dest of this.config.trash.run(now)) this.config.dests.free(dest);
+    while (now >= this.estimateAt) {
+      if (this.settings.isOn('run_estimation')) this.estimate();
+      this.estimateAt += ESTIMATOR_PERIOD_MS;
+    }
+  }
+
+  /** @returns the time of the clock at which `expire` should be called next */
+  nextDeadline(): number {
+    if (this.sweepPending) return 0;
+    return Math.min(this.life.wheel.nextDeadline(), this.estimateAt, this.config.trash.nextDeadline());
+  }
+
+  get connectionCount(): number {
+    return this.life.conns.count;
+  }
+
+  /** Services as they are, for planes. */
+  services(): Iterable<Service> {
+    return this.config.services.all();
+  }
+
+  /** A client uses its port again while the old entry is still there (ip_vs_in_hook, port reuse). */
+  private isToBeScheduledAnew(id: ConnId): boolean {
+    const { conns } = this.life;
+    if (conns.protocol(id) !== PROTOCOL.TCP) return false;
+    if (this.settings.isOn('expire_nodest_conn') && this.life.destOf(id)?.weight === 0) return true;
+    const mode = this.settings.number('conn_reuse_mode');
+    if (mode === 0 || conns.control[id]! >= 0) return false;
+    const state = conns.state[id]!;
+    if (state === TCP_STATE.TIME_WAIT || state === TCP_STATE.CLOSE) return true;
+    const unseen = (conns.flags[id]! & CONN_FLAG.NOOUTPUT) !== 0;
+    return (mode & REUSE_FIN_WAIT) !== 0 && state === TCP_STATE.FIN_WAIT && unseen;
+  }
+
+  private forget(id: ConnId, now: number): -1 {
+    if (this.life.conns.controlled[id] === 0) this.life.expireNow(id, now);
+    return -1;
+  }
+
+  private count(id: ConnId, direction: Direction, packets: number, bytes: number): void {
+    if (direction === DIRECTION.INPUT) this.life.conns.inPackets[id]! += packets;
+    const dest = this.life.destOf(id);
+    if (!dest?.available) return;
+    for (const stats of [dest.stats, dest.service.stats, this.total]) {
+      if (direction === DIRECTION.INPUT) stats.countIn(packets, bytes);
+      else stats.countOut(packets, bytes);
+    }
+  }
+
+  /** Ends the entries of deleted servers that control nobody, and the parents that then control nobody. */
+  private sweep(now: number): void {
+    this.sweepPending = false;
+    const { conns } = this.life;
+    for (let id = 0; id < conns.high; id++) {
+      if (!conns.isInUse(id) || conns.controlled[id]! > 0 || this.available(id)) continue;
+      const parent = conns.control[id]!;
+      this.life.expireNow(id, now);
+      if (parent >= 0 && conns.controlled[parent] === 0) this.life.expireNow(parent, now);
+    }
+  }
+
+  private estimate(): void {
+    this.total.estimate();
+    for (const service of this.config.services.all()) {
+      service.stats.estimate();
+      for (const dest of service.dests) dest.stats.estimate();
+    }
+  }
+
+  private zero(key: ServiceKey | undefined): void {
+    if (!key) this.total.zero();
+    const services = key ? [this.config.service(key)] : this.config.services.all();
+    for (const service of services) {
+      service.stats.zero();
+      for (const dest of service.dests) dest.stats.zero();
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { type Address, AF_INET, type Family } from './address.ts';
+import { PROTOCOL, SERVICE_FLAG } from './config.ts';
+import type { Flow } from './flow.ts';
+
+/** 2^32 divided by the square of the golden ratio. */
+const GOLDEN_RATIO_32 = 0x61c88647;
+
+/** Mixes a word into a hash; every input bit reaches the low bits (multiply, rotate, xor-shift). @returns int32 */
+export function mixHash(hash: number, word: number): number {
+  let h = Math.imul(hash ^ word, 0x9e3779b1);
+  h ^= h >>> 15;
+  h = Math.imul(h, 0x85ebca6b);
+  return h ^ (h >>> 13);
+}
+
+/** The kernel's multiplicative hash (hash_32). @returns the upper `bits` bits, 1 to 31, of the product */
+export function goldenHash(word: number, bits: number): number {
+  return Math.imul(word, GOLDEN_RATIO_32) >>> (32 - bits);
+}
+
+/**
+ * An address in one word: IPv4 itself, of IPv6 the exclusive or of its words (ip_vs_sh.c, ip_vs_dh.c, ip_vs_mh.c).
+ * @param family the service's; an IPv6 server of an IPv4 service counts with its first word only
+ * @returns int32
+ */
+export function foldAddress(address: Address, family: Family): number {
+  const { words } = address;
+  return family === AF_INET ? words[0] : words[0] ^ words[1] ^ words[2] ^ words[3];
+}
+
+/**
+ * The client's port as sh and mh hash it: 0 unless the service asks for ports and the protocol has them.
+ * @param flags the service's flags word
+ */
+export function hashedPort(flow: Flow, flags: number): number {
+  if ((flags & SERVICE_FLAG.SCHED_2) === 0) return 0;
+  const { protocol } = flow;
+  const hasPorts = protocol === PROTOCOL.TCP || protocol === PROTOCOL.UDP || protocol === PROTOCOL.SCTP;
+  return hasPorts ? flow.cport : 0;
+}

@@ -1,0 +1,191 @@
+import type { Address } from './address.ts';
+import { PROTOCOL } from './config.ts';
+import { CONN_FLAG } from './conn-flags.ts';
+import type { Connections } from './connections.ts';
+import type { Destination } from './destination.ts';
+import type { DestinationTable } from './destination-table.ts';
+import { type ConnId, DIRECTION, type Direction } from './flow.ts';
+import { isActiveTcpState, nextTcpState, TCP_ROWS, TCP_STATE } from './tcp.ts';
+import type { StateTimeouts } from './timeouts.ts';
+import { TimerWheel } from './timer-wheel.ts';
+
+/** What an entry's timer is set to before its first packet moves its state. */
+const NEW_ENTRY_SEC = 3;
+/** How long an entry is kept at a time while others depend on it. */
+const BUSY_SEC = 60;
+
+/** State of a persistence template: one of its connections was once established. */
+export const TEMPLATE_ASSURED = 1;
+
+/** The life of connection entries: creation, states, timers, counting on the destination, removal (ip_vs_conn.c). */
+export class Lifecycle {
+  readonly conns: Connections;
+  readonly wheel: TimerWheel;
+  private readonly dests: DestinationTable;
+  private readonly timeouts: StateTimeouts;
+  private readonly onGone: (id: ConnId) => void;
+  private now = 0;
+  private readonly fire = (id: ConnId): void => this.timerEnded(id);
+
+  /** @param onGone called while a removed entry can still be read, just before its id is free */
+  constructor(
+    conns: Connections,
+    dests: DestinationTable,
+    timeouts: StateTimeouts,
+    now: number,
+    onGone: (id: ConnId) => void,
+  ) {
+    this.conns = conns;
+    this.wheel = new TimerWheel(conns.capacity, now);
+    this.dests = dests;
+    this.timeouts = timeouts;
+    this.onGone = onGone;
+  }
+
+  /**
+   * Makes an entry in state 0 with its timer running and binds it to `dest`.
+   * @returns the id, or -1 if the table is full
+   */
+  create(
+    protocol: number,
+    caddr: Address,
+    cport: number,
+    vaddr: Address,
+    vport: number,
+    dest: Destination,
+    dport: number,
+    flags: number,
+    now: number,
+  ): ConnId {
+    const { conns } = this;
+    const id = conns.allocate();
+    if (id < 0) return id;
+    conns.setClient(id, protocol, caddr, cport);
+    conns.setVirtual(id, vaddr, vport);
+    conns.setDest(id, dest.addr, dport);
+    conns.timeoutSec[id] = NEW_ENTRY_SEC;
+    conns.flags[id] = flags;
+    this.bind(id, dest);
+    conns.hash(id);
+    this.wheel.arm(id, now + NEW_ENTRY_SEC * 1000);
+    return id;
+  }
+
+  /** Makes `parent` control `child`. */
+  adopt(child: ConnId, parent: ConnId): void {
+    this.conns.control[child] = parent;
+    this.conns.controlled[parent]! += 1;
+  }
+
+  /** Restarts the timer, as the end of every packet's treatment does. */
+  put(id: ConnId, now: number): void {
+    this.wheel.move(id, now + this.conns.timeoutSec[id]! * 1000);
+  }
+
+  /** One event of the entry's protocol: new state, timeout, counting. */
+  transition(id: ConnId, direction: Direction, event: number, secureTcp: boolean): void {
+    const { conns } = this;
+    const protocol = conns.protocol(id);
+    const inputOnly = this.noteDirection(id, direction);
+    if (protocol === PROTOCOL.TCP) {
+      const row =
+        direction === DIRECTION.OUTPUT ? TCP_ROWS.OUTPUT : inputOnly ? TCP_ROWS.INPUT_ONLY : TCP_ROWS.INPUT;
+      this.setTcpState(id, nextTcpState(row + event, conns.state[id]!, secureTcp));
+    } else if (direction === DIRECTION.OUTPUT) {
+      this.assureTemplate(id);
+    }
+    conns.timeoutSec[id] = this.timeouts.of(protocol, conns.state[id]!);
+  }
+
+  /** Runs the timers that are due. */
+  expire(now: number): void {
+    this.now = now;
+    this.wheel.expire(now, this.fire);
+  }
+
+  /** Ends an entry now, whatever its timer says; one that controls others is kept as at its timer's end. */
+  expireNow(id: ConnId, now: number): void {
+    this.now = now;
+    this.wheel.cancel(id);
+    this.timerEnded(id);
+  }
+
+  /** Takes a template out of use: it stays listed, under ports 65535, until its timer ends. */
+  invalidate(id: ConnId): void {
+    const { conns } = this;
+    conns.unhash(id);
+    conns.setVirtual(id, conns.vaddr(id), 0xffff);
+    conns.setDest(id, conns.daddr(id), 0xffff);
+    conns.hash(id);
+  }
+
+  destOf(id: ConnId): Destination | undefined {
+    return this.dests.at(this.conns.dest[id]!);
+  }
+
+  /** Keeps NOOUTPUT true to what is seen. @returns whether the input-only rules apply */
+  private noteDirection(id: ConnId, direction: Direction): boolean {
+    const flags = this.conns.flags[id]!;
+    if ((flags & CONN_FLAG.NOOUTPUT) === 0) return false;
+    if (direction === DIRECTION.INPUT) return true;
+    this.conns.flags[id] = flags & ~CONN_FLAG.NOOUTPUT;
+    return false;
+  }
+
+  private setTcpState(id: ConnId, state: number): void {
+    const { conns } = this;
+    if (state === conns.state[id]) return;
+    const dest = this.destOf(id);
+    const isInactive = (conns.flags[id]! & CONN_FLAG.INACTIVE) !== 0;
+    if (dest && isInactive === isActiveTcpState(state)) {
+      const by = isInactive ? 1 : -1;
+      dest.active += by;
+      dest.inactive -= by;
+      conns.flags[id]! ^= CONN_FLAG.INACTIVE;
+    }
+    conns.state[id] = state;
+    if (state === TCP_STATE.ESTABLISHED) this.assureTemplate(id);
+  }
+
+  private assureTemplate(id: ConnId): void {
+    const parent = this.conns.control[id]!;
+    if (parent >= 0 && (this.conns.flags[parent]! & CONN_FLAG.TEMPLATE) !== 0) {
+      this.conns.state[parent] = TEMPLATE_ASSURED;
+    }
+  }
+
+  private bind(id: ConnId, dest: Destination): void {
+    const { conns } = this;
+    conns.dest[id] = dest.slot;
+    conns.flags[id]! |= dest.connFlags();
+    if ((conns.flags[id]! & CONN_FLAG.TEMPLATE) !== 0) dest.persistent++;
+    else dest.inactive++;
+    dest.checkUpperThreshold();
+  }
+
+  private unbind(id: ConnId): void {
+    const dest = this.destOf(id);
+    if (!dest) return;
+    const flags = this.conns.flags[id]!;
+    if ((flags & CONN_FLAG.TEMPLATE) !== 0) dest.persistent--;
+    else if ((flags & CONN_FLAG.INACTIVE) !== 0) dest.inactive--;
+    else dest.active--;
+    dest.checkLowerThreshold();
+  }
+
+  /** The timer of `id` is disarmed when this is called. */
+  private timerEnded(id: ConnId): void {
+    const { conns } = this;
+    if (conns.controlled[id]! > 0) {
+      conns.timeoutSec[id] = BUSY_SEC;
+      this.wheel.arm(id, this.now + BUSY_SEC * 1000);
+      return;
+    }
+    const parent = conns.control[id]!;
+    if (parent >= 0) conns.controlled[parent]! -= 1;
+    this.unbind(id);
+    this.onGone(id);
+    conns.unhash(id);
+    conns.release(id);
+  }
+}

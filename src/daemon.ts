@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { claimRuntimeDir } from './control/director-lock.ts';
+import { LockHeld } from './control/lock.ts';
+import {
+  prepareRuntimeDir,
+  prepareStateDir,
+  processPaths,
+  socketPath,
+  stateFilePath,
+} from './control/paths.ts';
+import { recorded } from './control/recorder.ts';
+import { ControlServer } from './control/server.ts';
+import { StateFile, StateFileBroken } from './control/state-file.ts';
+import { SystemError } from './control/system-error.ts';
+import type { DirectorPort, Query, QueryResults } from './core/commands.ts';
+import { NetlinkSession } from './netlink/server.ts';
+import type { WorkerOptions } from './worker.ts';
+import { WorkerPort, type WorkerStatus } from './worker-port.ts';
+
+/** What the director was told on its command line. */
+interface DaemonOptions extends WorkerOptions {
+  readonly fresh: boolean;
+  readonly fsync: 'always' | 'soon';
+  readonly drainMs: number;
+}
+
+const EXIT = { OK: 0, FAILED: 1, USAGE: 2, INTERNAL: 70 } as const;
+
+const DEFAULT_CONN_MAX = 1 << 20;
+const MAX_CONN_MAX = 1 << 23;
+/** How long connections may end by themselves after TERM, unless --drain says otherwise. */
+const DEFAULT_DRAIN_SEC = 2;
+const MAX_DRAIN_SEC = 86_400;
+/** How long answers under way are waited for at the end. */
+const REPLY_GRACE_MS = 500;
+
+const PLANES = ['auto', 'proxy', 'none'] as const;
+
+class DaemonUsageError extends Error {
+  override readonly name = 'DaemonUsageError';
+}
+
+const say = (line: string): void => void process.stderr.write(`uipvs: ${line}\n`);
+
+/**
+ * Runs a director in the foreground until TERM or INT.
+ * @returns the exit status: 0 after a signal, 1 if it could not start, 2 for a wrong command line, 70 after a defect
+ */
+export async function runDaemon(args: readonly string[]): Promise<number> {
+  try {
+    const options = parseOptions(args);
+    return await serve(options);
+  } catch (error) {
+    if (error instanceof DaemonUsageError) {
+      say(error.message);
+      return EXIT.USAGE;
+    }
+    if (error instanceof SystemError || error instanceof StateFileBroken) {
+      say(error.message);
+      return EXIT.FAILED;
+    }
+    throw error;
+  }
+}
+
+async function serve(options: DaemonOptions): Promise<number> {
+  const paths = processPaths();
+  const runtimeDir = prepareRuntimeDir(paths);
+  const lock = await claimRuntimeDir(runtimeDir);
+  try {
+    const stateDir = prepareStateDir(paths);
+    if (stateDir.warning) say(stateDir.warning);
+    const { file, commands, warnings } = openState(stateFilePath(stateDir.path), options);
+    for (const warning of warnings) say(warning);
+    try {
+      return await direct(options, runtimeDir, file, commands);
+    } finally {
+      file.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function openState(path: string, options: DaemonOptions): ReturnType<typeof StateFile.open> {
+  try {
+    return StateFile.open(path, { fresh: options.fresh, fsync: options.fsync, warn: say });
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw error;
+    throw new SystemError(`use ${path}`, `the director with pid ${error.holder.pid} uses it`);
+  }
+}
+
+/** From the start of the worker to its end. */
+async function direct(
+  options: DaemonOptions,
+  runtimeDir: string,
+  file: StateFile,
+  commands: Parameters<WorkerPort['restore']>[0],
+): Promise<number> {
+  const startedAt = performance.now();
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    workerData: { plane: options.plane, connMax: options.connMax } satisfies WorkerOptions,
+  });
+  const failure = new Promise<Error>((resolve) => {
+    worker.on('error', resolve);
+    worker.on('exit', (code) => resolve(new Error(`the worker ended with code ${code}`)));
+  });
+  const inner = new WorkerPort(worker, say);
+  const director = recorded(withProcess(inner, startedAt), file, say);
+  const signals = new StopSignals();
+  const control = new ControlServer({
+    path: socketPath(runtimeDir),
+    mode: process.getuid?.() === 0 ? 0o660 : 0o600,
+    createSession: () => new NetlinkSession(director),
+    warn: say,
+  });
+  const work = async (): Promise<undefined> => {
+    for (const line of await inner.restore(commands)) say(`not restored: ${line}`);
+    await control.listen();
+    say(`director ready on ${runtimeDir} (pid ${process.pid}, plane ${options.plane})`);
+    await signals.first;
+    await control.close(REPLY_GRACE_MS);
+    await inner.stop(options.drainMs);
+    return undefined;
+  };
+  const defect = await Promise.race([failure, work()]);
+  signals.ignore();
+  if (!defect) {
+    worker.removeAllListeners();
+    await worker.terminate();
+    return EXIT.OK;
+  }
+  await control.close(0);
+  say(`internal error: ${defect.stack ?? defect.message}`);
+  return EXIT.INTERNAL;
+}
+
+/** Adds to the worker's status what only the main thread knows. */
+function withProcess(inner: WorkerPort, startedAt: number): DirectorPort & { undo(): Promise<void> } {
+  const version: string = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ).version;
+  return {
+    apply: (command) => inner.apply(command),
+    undo: () => inner.undo(),
+    async ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]> {
+      const answer = await inner.ask(query);
+      if (query.query !== 'status') return answer;
+      const uptimeSec = Math.floor((performance.now() - startedAt) / 1000);
+      return {
+        ...(answer as WorkerStatus),
+        pid: process.pid,
+        version,
+        uptimeSec,
+      } as QueryResults[Q['query']];
+    },
+  };
+}
+
+/** The first TERM or INT asks for an orderly end; a second one ends the process at once. */
+class StopSignals {
+  readonly first: Promise<void>;
+  private readonly handler: () => void;
+
+  constructor() {
+    let seen = 0;
+    let resolveFirst = (): void => {};
+    this.first = new Promise((resolve) => {
+      resolveFirst = resolve;
+    });
+    this.handler = () => {
+      if (++seen > 1) process.exit(EXIT.FAILED);
+      resolveFirst();
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, this.handler);
+  }
+
+  ignore(): void {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, this.handler);
+  }
+}
+
+function parseOptions(args: readonly string[]): DaemonOptions {
+  const { plane, fresh, fsync, drain, 'conn-max': connMax, io } = readOptions(args);
+  if (plane === 'packet') throw new DaemonUsageError('daemon: the packet plane is not part of this version');
+  if (!isOneOf(plane, PLANES))
+    throw new DaemonUsageError(`daemon: --plane takes ${PLANES.join(', ')}, not '${plane}'`);
+  if (fsync !== 'always' && fsync !== 'soon') {
+    throw new DaemonUsageError(`daemon: --fsync takes always or soon, not '${fsync}'`);
+  }
+  if (io !== 'auto' && io !== 'node')
+    throw new DaemonUsageError(`daemon: --io takes auto or node, not '${io}'`);
+  return {
+    plane,
+    fresh,
+    fsync,
+    drainMs: wholeNumber('--drain', drain, 0, MAX_DRAIN_SEC) * 1000,
+    connMax: wholeNumber('--conn-max', connMax, 1, MAX_CONN_MAX),
+  };
+}
+
+function readOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        plane: { type: 'string', default: 'auto' },
+        fresh: { type: 'boolean', default: false },
+        fsync: { type: 'string', default: 'soon' },
+        drain: { type: 'string', default: String(DEFAULT_DRAIN_SEC) },
+        'conn-max': { type: 'string', default: String(DEFAULT_CONN_MAX) },
+        io: { type: 'string', default: 'auto' },
+      },
+    }).values;
+  } catch (error) {
+    throw new DaemonUsageError(`daemon: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const isOneOf = <T extends string>(value: string, all: readonly T[]): value is T =>
+  (all as readonly string[]).includes(value);
+
+function wholeNumber(option: string, text: string, min: number, max: number): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new DaemonUsageError(`daemon: ${option} takes a whole number from ${min} to ${max}, not '${text}'`);
+}

@@ -1,0 +1,45 @@
+import { performance } from 'node:perf_hooks';
+
+/** A deadline that comes up while the timer sleeps is at most this late, in ms. */
+const LONGEST_SLEEP_MS = 1000;
+
+/** What the clock drives. Times in ms of `monotonicNow`. */
+export interface Timed {
+  /** Infinity: nothing to wait for. */
+  nextDeadline(): number;
+  expire(now: number): void;
+}
+
+/** Milliseconds of a clock that never jumps. */
+export const monotonicNow = (): number => performance.now();
+
+/** Calls `expire` when deadlines are due, on one timer that does not keep the process alive. */
+export class CoreClock {
+  private readonly timed: Timed;
+  private readonly now: () => number;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(timed: Timed, now: () => number = monotonicNow) {
+    this.timed = timed;
+    this.now = now;
+  }
+
+  start(): void {
+    if (this.timer === undefined) this.arm();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private arm(): void {
+    const aheadMs = this.timed.nextDeadline() - this.now();
+    const sleepMs = Math.min(LONGEST_SLEEP_MS, Math.max(1, Math.ceil(aheadMs)));
+    this.timer = setTimeout(() => {
+      this.timed.expire(this.now());
+      if (this.timer !== undefined) this.arm();
+    }, sleepMs);
+    this.timer.unref();
+  }
+}

@@ -1,0 +1,137 @@
+import { decodeUtf8 } from './utf8.ts';
+import { type RawAttribute, readRawAttributes, viewOf } from './wire.ts';
+
+/**
+ * What a value must look like: an integer of at least that many bytes (the rest is ignored, as the kernel does), raw
+ * bytes up to or from a length, NUL-terminated text up to `max` bytes without the NUL, nested attributes.
+ */
+export type Rule =
+  | { readonly kind: 'integer'; readonly size: 1 | 2 | 4 | 8 }
+  | { readonly kind: 'bytes'; readonly min?: number; readonly max?: number }
+  | { readonly kind: 'text'; readonly max: number }
+  | { readonly kind: 'nested' };
+
+/** Rules by attribute number. An attribute that has none is ignored. */
+export type Policy = Readonly<Record<number, Rule>>;
+
+export const U8: Rule = { kind: 'integer', size: 1 };
+export const U16: Rule = { kind: 'integer', size: 2 };
+export const U32: Rule = { kind: 'integer', size: 4 };
+export const U64: Rule = { kind: 'integer', size: 8 };
+export const NESTED: Rule = { kind: 'nested' };
+
+/** Attributes that passed a policy, by number; of several with one number the last counts. */
+export class Attributes {
+  private readonly all: readonly RawAttribute[];
+  private readonly last: ReadonlyMap<number, Uint8Array>;
+
+  constructor(all: readonly RawAttribute[]) {
+    this.all = all;
+    this.last = new Map(all.map(({ type, value }) => [type, value]));
+  }
+
+  /** True if every one of the attributes is there. */
+  has(...types: readonly number[]): boolean {
+    return types.every((type) => this.last.has(type));
+  }
+
+  /** @returns the value, or `undefined` if the attribute is missing. */
+  bytes(type: number): Uint8Array | undefined {
+    return this.last.get(type);
+  }
+
+  /** @returns the first `length` bytes, with zeros for what is missing. */
+  padded(type: number, length: number): Uint8Array {
+    const out = new Uint8Array(length);
+    out.set((this.last.get(type) ?? out).subarray(0, length));
+    return out;
+  }
+
+  /** Integers read as 0 where the attribute is missing. */
+  u8(type: number): number {
+    return this.padded(type, 1)[0]!;
+  }
+
+  u16(type: number): number {
+    return viewOf(this.padded(type, 2)).getUint16(0, true);
+  }
+
+  be16(type: number): number {
+    return viewOf(this.padded(type, 2)).getUint16(0, false);
+  }
+
+  u32(type: number): number {
+    return viewOf(this.padded(type, 4)).getUint32(0, true);
+  }
+
+  be32(type: number): number {
+    return viewOf(this.padded(type, 4)).getUint32(0, false);
+  }
+
+  i32(type: number): number {
+    return this.u32(type) | 0;
+  }
+
+  /** Exact up to 2^53. */
+  u64(type: number): number {
+    const view = viewOf(this.padded(type, 8));
+    return view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
+  }
+
+  /** @returns the text up to its NUL, '' if the attribute is missing. */
+  text(type: number): string {
+    const bytes = this.last.get(type) ?? new Uint8Array(0);
+    const end = bytes.indexOf(0);
+    return decodeUtf8(end < 0 ? bytes : bytes.subarray(0, end));
+  }
+
+  /** @returns the text whose UTF-8 bytes are spread over all attributes of that number. */
+  joinedText(type: number): string {
+    const parts = this.all.filter((attribute) => attribute.type === type);
+    const bytes = new Uint8Array(parts.reduce((sum, { value }) => sum + value.length, 0));
+    let at = 0;
+    for (const { value } of parts) {
+      bytes.set(value, at);
+      at += value.length;
+    }
+    return decodeUtf8(bytes);
+  }
+
+  /** @returns the attributes within attribute `type`; none if it is missing or breaks the policy. */
+  nested(type: number, policy: Policy): Attributes {
+    const inner = readAttributes(this.last.get(type) ?? new Uint8Array(0), policy);
+    return typeof inner === 'string' ? new Attributes([]) : inner;
+  }
+}
+
+/**
+ * Reads attributes by the kernel's lenient rules: unknown numbers, trailing bytes and longer integers are accepted.
+ * @returns the errno of the first attribute that breaks its rule.
+ */
+export function readAttributes(bytes: Uint8Array, policy: Policy): Attributes | 'EINVAL' | 'ERANGE' {
+  const known = readRawAttributes(bytes).filter(({ type }) => policy[type] !== undefined);
+  for (const { type, value } of known) {
+    const problem = check(value, policy[type]!);
+    if (problem) return problem;
+  }
+  return new Attributes(known);
+}
+
+function check(value: Uint8Array, rule: Rule): 'EINVAL' | 'ERANGE' | undefined {
+  switch (rule.kind) {
+    case 'integer':
+      return value.length < rule.size ? 'ERANGE' : undefined;
+    case 'bytes':
+      return value.length < (rule.min ?? 0) || value.length > (rule.max ?? Infinity) ? 'ERANGE' : undefined;
+    case 'nested':
+      return value.length > 0 && value.length < 4 ? 'ERANGE' : undefined;
+    case 'text':
+      return checkText(value, rule.max);
+  }
+}
+
+function checkText(value: Uint8Array, max: number): 'EINVAL' | 'ERANGE' | undefined {
+  if (!value.subarray(0, max + 1).includes(0)) return 'EINVAL';
+  const length = value.at(-1) === 0 ? value.length - 1 : value.length;
+  return length > max ? 'ERANGE' : undefined;
+}

@@ -1,0 +1,130 @@
+import type { DirectorPort } from '../core/commands.ts';
+import { ERRNO, IpvsError } from '../core/errors.ts';
+import { readAttributes } from './attributes.ts';
+import { controllerFamily } from './controller.ts';
+import type { Family, Fill, Operation } from './families.ts';
+import { ipvsFamily } from './ipvs-family.ts';
+import { uipvsFamily } from './uipvs-family.ts';
+import { ERROR_ATTRIBUTE, FLAG, GENL_HEADER_LEN, type Message, readMessages, TYPE } from './wire.ts';
+import { ackMessage, doneMessage, MessageWriter, replyHeader } from './writer.ts';
+
+/** Family numbers as the sessions give them out; clients must ask the controller. */
+export const IPVS_ID = 28;
+export const UIPVS_ID = 29;
+
+/** A datagram of a dump is closed when it holds this many bytes: clients read with buffers of 16 KiB and more. */
+const DUMP_DATAGRAM = 8192;
+
+export interface SessionOptions {
+  /** Whether 64-bit counters are aligned by padding attributes, as some kernels do. Off by default. */
+  readonly pad64?: boolean;
+}
+
+/**
+ * One client's generic-netlink socket: the families `nlctrl`, `IPVS` and `uipvs` over a director. Replies carry
+ * the sequence number and port id of their request.
+ */
+export class NetlinkSession {
+  private readonly families: readonly Family[];
+  private readonly pad64: boolean;
+  /** Set by HELLO: error replies carry their reason. */
+  private explains = false;
+
+  constructor(director: DirectorPort, options: SessionOptions = {}) {
+    const hello = (): void => {
+      this.explains = true;
+    };
+    const others = [ipvsFamily(IPVS_ID, director), uipvsFamily(UIPVS_ID, director, hello)];
+    this.families = [controllerFamily(others), ...others];
+    this.pad64 = options.pad64 ?? false;
+  }
+
+  /**
+   * Handles the messages of a datagram one after the other and yields the reply datagrams. Never throws; a datagram
+   * that holds no message yields nothing. One datagram must be answered before the next is given.
+   */
+  async *answer(datagram: Uint8Array): AsyncGenerator<Uint8Array, void> {
+    for (const request of readMessages(datagram)) {
+      if (request.type < TYPE.FIRST_FAMILY || !(request.flags & FLAG.REQUEST)) {
+        if (request.flags & FLAG.ACK) yield ackMessage(request);
+        continue;
+      }
+      try {
+        yield* this.perform(request);
+      } catch (error) {
+        yield this.errorMessage(request, error);
+      }
+    }
+  }
+
+  private async *perform(request: Message): AsyncGenerator<Uint8Array, void> {
+    const family = this.families.find(({ id }) => id === request.type);
+    if (!family) throw new IpvsError('ENOENT', 'there is no such family');
+    if (request.payload.length < GENL_HEADER_LEN) throw new IpvsError('EINVAL', 'the message is too short');
+    const operation = family.operations.find(({ command }) => command === request.payload[0]);
+    const isDump = (request.flags & FLAG.DUMP) === FLAG.DUMP;
+    if (isDump) yield* this.dump(request, family, operation);
+    else yield* this.one(request, family, operation);
+  }
+
+  private async *one(request: Message, family: Family, operation: Operation | undefined) {
+    if (!operation?.one) throw unsupported();
+    const attributes = readAttributes(request.payload.subarray(GENL_HEADER_LEN), family.policy);
+    if (typeof attributes === 'string') throw new IpvsError(attributes, 'an attribute is malformed');
+    const fill = await operation.one(attributes);
+    if (fill) yield this.message(request, family, 0, fill);
+    if (request.flags & FLAG.ACK) yield ackMessage(request);
+  }
+
+  private async *dump(request: Message, family: Family, operation: Operation | undefined) {
+    if (!operation?.dump) throw unsupported();
+    const attributes = readAttributes(request.payload.subarray(GENL_HEADER_LEN), family.policy);
+    const fills = await operation.dump(typeof attributes === 'string' ? undefined : attributes);
+    let parts: Uint8Array[] = [];
+    let length = 0;
+    for (const fill of fills) {
+      const part = this.message(request, family, FLAG.MULTI, fill);
+      if (length > 0 && length + part.length > DUMP_DATAGRAM) {
+        yield joined(parts, length);
+        parts = [];
+        length = 0;
+      }
+      parts.push(part);
+      length += part.length;
+    }
+    if (length > 0) yield joined(parts, length);
+    yield doneMessage(request);
+  }
+
+  private message(request: Message, family: Family, flags: number, fill: Fill): Uint8Array {
+    const writer = new MessageWriter(replyHeader(request, family.id, flags), this.pad64);
+    fill(writer);
+    return writer.finish();
+  }
+
+  /** An error that no rule foresees becomes EIO. */
+  private errorMessage(request: Message, error: unknown): Uint8Array {
+    const errno = error instanceof IpvsError ? error.errno : 'EIO';
+    const reason = error instanceof Error ? error.message : String(error);
+    const flags = this.explains ? FLAG.ACK_TLVS : 0;
+    const writer = new MessageWriter(replyHeader(request, TYPE.ERROR, flags));
+    writer.i32(-ERRNO[errno]).append(request.raw);
+    if (this.explains) writer.attrText(ERROR_ATTRIBUTE.MSG, reason.slice(0, 1024));
+    return writer.finish();
+  }
+}
+
+function unsupported(): IpvsError {
+  return new IpvsError('EOPNOTSUPP', 'there is no such command');
+}
+
+/** Puts messages into one datagram; each but the last is a multiple of four bytes long by construction. */
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const datagram = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    datagram.set(part, at);
+    at += part.length;
+  }
+  return datagram;
+}

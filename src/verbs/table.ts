@@ -1,0 +1,79 @@
+/** One verb of the program, as help shows it. */
+export interface Verb {
+  /** What follows the verb on the command line. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Option and meaning. */
+  readonly options: readonly (readonly [string, string])[];
+}
+
+/** The verbs, in the order of help. */
+export const VERBS = {
+  up: {
+    usage: '[DAEMON-OPTION]...',
+    summary: 'start a director in the background; nothing to do if one runs',
+    options: [],
+  },
+  down: {
+    usage: '[--timeout SEC]',
+    summary: 'stop the director and wait until it is gone',
+    options: [['--timeout SEC', 'how long to wait, 60 by default']],
+  },
+  status: {
+    usage: '[--json]',
+    summary: 'show the director, how each service is served, and counters',
+    options: [['--json', 'the same for programs']],
+  },
+  ipvsadm: {
+    usage: 'ARGUMENT...',
+    summary: 'the command line of ipvsadm',
+    options: [],
+  },
+  sysctl: {
+    usage: '[-n] -a | [-n] [-w] KEY[=VALUE]...',
+    summary: 'show and change settings, net.ipv4.vs.*',
+    options: [
+      ['-a, --all', 'show every setting'],
+      ['-n, --values', 'values only'],
+      ['-w, --write', 'every argument is KEY=VALUE'],
+    ],
+  },
+  proc: {
+    usage: 'NAME',
+    summary: 'print a text of /proc/net: ip_vs, ip_vs_conn, ip_vs_stats ...',
+    options: [],
+  },
+  daemon: {
+    usage: '[OPTION]...',
+    summary: 'run a director in the foreground',
+    options: [
+      ['--plane auto|proxy|none', 'what carries traffic; none: tables only'],
+      ['--io auto|node', 'the event loop'],
+      ['--fresh', 'start with empty tables; the recorded ones are kept aside'],
+      ['--fsync soon|always', 'changes reach the disk within 20 ms, or before they are acknowledged'],
+      ['--drain SEC', 'how long connections may end by themselves at the stop'],
+      ['--conn-max N', 'size of the connection table'],
+    ],
+  },
+  demo: {
+    usage: '',
+    summary: 'show a director at work on the loopback interface',
+    options: [],
+  },
+  help: {
+    usage: '[VERB]',
+    summary: 'show this, or more about one verb',
+    options: [],
+  },
+  version: {
+    usage: '',
+    summary: 'print the version',
+    options: [],
+  },
+} as const satisfies Record<string, Verb>;
+
+export type VerbName = keyof typeof VERBS;
+
+export function isVerb(name: string): name is VerbName {
+  return Object.hasOwn(VERBS, name);
+}

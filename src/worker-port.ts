@@ -1,0 +1,78 @@
+import type { Worker } from 'node:worker_threads';
+import type { Command, DirectorPort, Query, QueryResults, Status } from './core/commands.ts';
+import { type Errno, IpvsError } from './core/errors.ts';
+
+/** The part of a Status that the worker knows; the main thread adds its own. */
+export type WorkerStatus = Omit<Status, 'pid' | 'version' | 'uptimeSec'>;
+
+/** What the main thread asks of the worker. */
+export type WorkerCall =
+  | { readonly call: 'apply'; readonly command: Command }
+  | { readonly call: 'ask'; readonly query: Query }
+  /** Takes the last applied command back. */
+  | { readonly call: 'undo' }
+  /** Rules that were accepted before: they are never refused for want of an address or a port. */
+  | { readonly call: 'restore'; readonly commands: readonly Command[] }
+  | { readonly call: 'stop'; readonly drainMs: number };
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly call: WorkerCall;
+}
+
+export type WorkerResponse =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly errno: Errno; readonly reason: string };
+
+/** A line of the worker for people. */
+export interface WorkerLog {
+  readonly log: string;
+}
+
+/** The main thread's end: a director that lives in a worker thread. */
+export class WorkerPort implements DirectorPort {
+  private readonly port: Worker;
+  private readonly waiting = new Map<number, (response: WorkerResponse) => void>();
+  private nextId = 1;
+
+  constructor(port: Worker, log: (line: string) => void) {
+    this.port = port;
+    port.on('message', (response: WorkerResponse | WorkerLog) => {
+      if ('log' in response) return log(response.log);
+      this.waiting.get(response.id)?.(response);
+      this.waiting.delete(response.id);
+    });
+  }
+
+  async apply(command: Command): Promise<void> {
+    await this.request({ call: 'apply', command });
+  }
+
+  ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]> {
+    return this.request<QueryResults[Q['query']]>({ call: 'ask', query });
+  }
+
+  async undo(): Promise<void> {
+    await this.request({ call: 'undo' });
+  }
+
+  /** @returns a line for each rule that the core did not take back. */
+  restore(commands: readonly Command[]): Promise<readonly string[]> {
+    return this.request<readonly string[]>({ call: 'restore', commands });
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    await this.request({ call: 'stop', drainMs });
+  }
+
+  private request<T>(call: WorkerCall): Promise<T> {
+    const id = this.nextId++;
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.set(id, (response) => {
+        if ('errno' in response) reject(new IpvsError(response.errno, response.reason));
+        else resolve(response.value as T);
+      });
+      this.port.postMessage({ id, call } satisfies WorkerRequest);
+    });
+  }
+}
