@@ -7,10 +7,11 @@ export type WorkerStatus = Omit<Status, 'pid' | 'version' | 'uptimeSec'>;
 
 /** What the main thread asks of the worker. */
 export type WorkerCall =
-  | { readonly call: 'apply'; readonly command: Command }
+  /** `settled`: how many more of the oldest applied changes will never be undone. */
+  | { readonly call: 'apply'; readonly command: Command; readonly settled: number }
   | { readonly call: 'ask'; readonly query: Query }
-  /** Takes the last applied command back. */
-  | { readonly call: 'undo' }
+  /** Takes the last `count` applied changes back. */
+  | { readonly call: 'undo'; readonly count: number }
   /** Rules that were accepted before: they are never refused for want of an address or a port. */
   | { readonly call: 'restore'; readonly commands: readonly Command[] }
   | { readonly call: 'stop'; readonly drainMs: number };
@@ -34,6 +35,7 @@ export class WorkerPort implements DirectorPort {
   private readonly port: Worker;
   private readonly waiting = new Map<number, (response: WorkerResponse) => void>();
   private nextId = 1;
+  private settled = 0;
 
   constructor(port: Worker, log: (line: string) => void) {
     this.port = port;
@@ -45,15 +47,22 @@ export class WorkerPort implements DirectorPort {
   }
 
   async apply(command: Command): Promise<void> {
-    await this.request({ call: 'apply', command });
+    const settled = this.settled;
+    this.settled = 0;
+    await this.request({ call: 'apply', command, settled });
   }
 
   ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]> {
     return this.request<QueryResults[Q['query']]>({ call: 'ask', query });
   }
 
-  async undo(): Promise<void> {
-    await this.request({ call: 'undo' });
+  async undo(count: number): Promise<void> {
+    await this.request({ call: 'undo', count });
+  }
+
+  /** The oldest applied change will never be undone; the worker learns of it with the next change. */
+  settle(): void {
+    this.settled++;
   }
 
   /** @returns a line for each rule that the core did not take back. */

@@ -28,8 +28,8 @@ class DirectorHost {
   private readonly director: Director;
   private readonly plane: Plane;
   private readonly clock: CoreClock;
-  /** Takes the last applied command back. */
-  private undoCommands: readonly Command[] = [];
+  /** For each applied change that is not settled, the commands that take it back; the oldest first. */
+  private readonly inverses: (readonly Command[])[] = [];
 
   constructor(options: WorkerOptions) {
     this.options = options;
@@ -49,11 +49,12 @@ class DirectorHost {
   async handle(call: WorkerCall): Promise<unknown> {
     switch (call.call) {
       case 'apply':
+        this.inverses.splice(0, call.settled);
         return this.apply(call.command);
       case 'ask':
         return this.ask(call.query);
       case 'undo':
-        return this.undo();
+        return this.undo(call.count);
       case 'restore':
         return this.restore(call.commands);
       case 'stop':
@@ -78,18 +79,18 @@ class DirectorHost {
 
   private async apply(command: Command): Promise<void> {
     await this.plane.prepare(command);
-    const undoCommands = this.director.inverse(command);
+    const inverse = this.director.inverse(command);
     try {
       this.director.apply(command, monotonicNow());
-      this.undoCommands = undoCommands;
+      this.inverses.push(inverse);
     } finally {
       await this.plane.reconcile(command);
     }
   }
 
-  private async undo(): Promise<void> {
-    for (const command of this.undoCommands) this.director.apply(command, monotonicNow());
-    this.undoCommands = [];
+  private async undo(count: number): Promise<void> {
+    const inverses = this.inverses.splice(this.inverses.length - count).reverse();
+    for (const command of inverses.flat()) this.director.apply(command, monotonicNow());
     await this.plane.reconcile(undefined);
   }
 
@@ -145,9 +146,14 @@ function refusal(error: unknown): { errno: Errno; reason: string } {
 
 const host = new DirectorHost(workerData as WorkerOptions);
 
+/** Calls are answered one after the other: a listing shows the changes that were sent before it. */
+let last: Promise<unknown> = Promise.resolve();
+
 async function answer({ id, call }: WorkerRequest): Promise<WorkerResponse> {
   try {
-    return { id, value: await host.handle(call) };
+    const turn = last.then(() => host.handle(call));
+    last = turn.catch(() => {});
+    return { id, value: await turn };
   } catch (error) {
     return { id, ...refusal(error) };
   }

@@ -10,7 +10,13 @@ const MAX_PATH_BYTES = 107;
 /** More clients at a time are turned away. */
 const MAX_CLIENTS = 1024;
 
-/** What answers one client. It is given the next datagram when the answers to the last one are taken. */
+/** Requests of one client that are under way at a time. */
+const MAX_UNDER_WAY = 64;
+
+/**
+ * What answers one client. Requests may be given while earlier ones are under way; the answer to each is taken when
+ * those before it are complete.
+ */
 export interface ControlSession {
   answer(datagram: Uint8Array): AsyncIterable<Uint8Array>;
 }
@@ -99,22 +105,65 @@ export class ControlServer {
     }
   }
 
-  /** Nothing more is read while a request is answered, and nothing more answered while the client does not read. */
+  /**
+   * Requests that came together are under way together and answered in their order. Nothing more is read meanwhile, and
+   * of an answer nothing more made while the client does not read.
+   */
   private async converse(socket: Socket): Promise<void> {
     const session = this.options.createSession();
     const deframer = new Deframer(MAX_REQUEST_BYTES);
-    // A client that half-closes still reads its answers, so the end of its requests must not destroy the socket.
-    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
-      for (const request of deframer.push(chunk)) {
-        if (this.stopping) return;
-        this.clients.set(socket, true);
-        for await (const reply of session.answer(request)) {
-          if (!socket.write(frame(reply))) await drained(socket);
-        }
-      }
+    for await (const chunk of socket) {
+      this.markBusy(socket, true);
+      await this.answerAll(socket, session, deframer.push(chunk as Uint8Array));
+      this.markBusy(socket, false);
       if (this.stopping) return;
-      this.clients.set(socket, false);
     }
+  }
+
+  private async answerAll(
+    socket: Socket,
+    session: ControlSession,
+    requests: Iterable<Uint8Array>,
+  ): Promise<void> {
+    const started: StartedAnswer[] = [];
+    try {
+      for (const request of requests) {
+        if (this.stopping) break;
+        started.push(startAnswer(session, request));
+        if (started.length >= MAX_UNDER_WAY) await deliver(socket, started.shift()!);
+      }
+      while (started.length > 0) await deliver(socket, started.shift()!);
+    } finally {
+      for (const { rest } of started) await rest.return?.();
+    }
+  }
+
+  private markBusy(socket: Socket, isBusy: boolean): void {
+    if (this.clients.has(socket)) this.clients.set(socket, isBusy);
+  }
+}
+
+interface StartedAnswer {
+  readonly rest: AsyncIterator<Uint8Array>;
+  readonly first: Promise<IteratorResult<Uint8Array>>;
+}
+
+/** Has the session begin with a request. */
+function startAnswer(session: ControlSession, request: Uint8Array): StartedAnswer {
+  const rest = session.answer(request)[Symbol.asyncIterator]();
+  const first = rest.next();
+  // Met when its turn has come.
+  first.catch(() => {});
+  return { rest, first };
+}
+
+async function deliver(socket: Socket, { rest, first }: StartedAnswer): Promise<void> {
+  try {
+    for (let next = await first; !next.done; next = await rest.next()) {
+      if (!socket.write(frame(next.value))) await drained(socket);
+    }
+  } finally {
+    await rest.return?.();
   }
 }
 

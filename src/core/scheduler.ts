@@ -8,7 +8,7 @@ export const NO_DEST = -1;
 
 /**
  * Chooses a destination for a new connection. `dests` is always the service's list, newest first; hooks are called
- * after the list changed. State is kept by index into that list.
+ * after the list changed. State is kept by index into that list or by Destination.
  */
 export interface Scheduler {
   /** @returns an index into `dests`, or NO_DEST. */

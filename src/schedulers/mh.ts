@@ -3,6 +3,7 @@ import { SERVICE_FLAG } from '../core/config.ts';
 import { type Destination, isEligible } from '../core/destination.ts';
 import { IpvsError } from '../core/errors.ts';
 import type { Flow } from '../core/flow.ts';
+import { gcd } from '../core/gcd.ts';
 import { foldAddress, hashedPort } from '../core/hash.ts';
 import { NO_DEST, type Scheduler, type SchedulerContext, type SchedulerSpec } from '../core/scheduler.ts';
 import { hashWord, type SipKey } from '../core/siphash.ts';
@@ -106,6 +107,5 @@ function slotsPerTurn(dests: readonly Destination[]): number[] {
 const wordOf = (dest: Destination, family: Family): number => dest.port + foldAddress(dest.addr, family);
 const slotOf = (word: number): number => (hashWord(word | 0, PLACE_KEY) >>> 0) % SLOTS;
 const skipOf = (word: number): number => ((hashWord(word | 0, SKIP_KEY) >>> 0) % (SLOTS - 1)) + 1;
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 export const mh: SchedulerSpec = { name: 'mh', create: (dests, context) => new Maglev(dests, context) };

@@ -1,4 +1,5 @@
 import type { Destination } from '../core/destination.ts';
+import { gcd } from '../core/gcd.ts';
 import { NO_DEST, type Scheduler, type SchedulerSpec } from '../core/scheduler.ts';
 
 const HEAD = -1;
@@ -92,7 +93,5 @@ class WeightedRoundRobin implements Scheduler {
     this.top = highest - (this.step - 1);
   }
 }
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 export const wrr: SchedulerSpec = { name: 'wrr', create: (dests) => new WeightedRoundRobin(dests) };

@@ -1,12 +1,14 @@
-import type { Command, DirectorPort, Query, QueryResults } from '../../src/core/commands.ts';
+import type { UndoablePort } from '../../src/control/recorder.ts';
+import type { Command, Query, QueryResults } from '../../src/core/commands.ts';
 import { ERRNO, type Errno, IpvsError } from '../../src/core/errors.ts';
 
 type Answers = { readonly [Q in Query['query']]?: (query: Extract<Query, { query: Q }>) => QueryResults[Q] };
 
 /** A director that notes what it is told and gives prepared answers. */
-export class FakeDirector implements DirectorPort {
+export class FakeDirector implements UndoablePort {
   readonly applied: Command[] = [];
   undone = 0;
+  settled = 0;
   /** The next command is refused with this. */
   refusal: Errno | undefined;
   answers: Answers = {};
@@ -20,9 +22,13 @@ export class FakeDirector implements DirectorPort {
     this.applied.push(command);
   }
 
-  async undo(): Promise<void> {
-    this.applied.pop();
-    this.undone += 1;
+  async undo(count: number): Promise<void> {
+    this.applied.splice(this.applied.length - count);
+    this.undone += count;
+  }
+
+  settle(): void {
+    this.settled += 1;
   }
 
   ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]>;

@@ -79,6 +79,25 @@ test('changes that are sent at once are applied and recorded in the same order',
   expect(reopened(path)).toEqual(commands);
 });
 
+test('a change that cannot be recorded takes those sent after it along, in the reverse order', async () => {
+  let writes = 0;
+  const write = (fd: number, bytes: Uint8Array): number => {
+    if (++writes === 4) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+    return FILE_IO.write(fd, bytes);
+  };
+  const { director, port, path, file } = start({ ...FILE_IO, write });
+  const outcomes = await Promise.allSettled(
+    ['1', '2', '3', '4', '5'].map((value) => port.apply(sysctl(value))),
+  );
+  expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual([true, true, false, false, false]);
+  expect(director.undone).toBe(3);
+  await port.apply(sysctl('6'));
+  file.close();
+  expect(director.applied).toEqual(['1', '2', '6'].map(sysctl));
+  expect(reopened(path)).toEqual(['1', '2', '6'].map(sysctl));
+  expect(director.settled).toBe(3);
+});
+
 test('zeroing counters is no configuration', async () => {
   const { director, port, path, file } = start();
   await port.apply({ op: 'zero', service: undefined });

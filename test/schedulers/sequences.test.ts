@@ -36,6 +36,12 @@ const SEQUENCES: readonly { scheduler: string; protocol: number; steps: string }
   { scheduler: 'wlc', protocol: PROTOCOL.TCP, steps: 'add 1:1 add 2:2 add 3:3 3213233213233213' },
   { scheduler: 'wlc', protocol: PROTOCOL.UDP, steps: 'add 1:1 add 2:1 add 3:1 3213213' },
   { scheduler: 'wlc', protocol: PROTOCOL.UDP, steps: 'add 1:0 add 2:1 add 3:0 2222' },
+  { scheduler: 'sed', protocol: PROTOCOL.TCP, steps: 'add 1:1 add 2:2 add 3:3 3233213233213233' },
+  { scheduler: 'sed', protocol: PROTOCOL.UDP, steps: 'add 1:1 add 2:2 add 3:3 33333333' },
+  { scheduler: 'nq', protocol: PROTOCOL.TCP, steps: 'add 1:1 add 2:2 add 3:3 3213323233213233' },
+  { scheduler: 'nq', protocol: PROTOCOL.UDP, steps: 'add 1:1 add 2:2 add 3:3 33333333' },
+  { scheduler: 'ovf', protocol: PROTOCOL.TCP, steps: 'add 1:1 add 2:2 add 3:3 333322211-------' },
+  { scheduler: 'ovf', protocol: PROTOCOL.UDP, steps: 'add 1:1 add 2:2 add 3:3 33333333' },
 ];
 
 describe('new connections go to the servers that a kernel chose', () => {
