@@ -9,7 +9,7 @@ export default defineConfig({
           name: 'unit',
           testTimeout: 30_000,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/oracle/**'],
           execArgv: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
         },
       },
@@ -20,6 +20,13 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'oracle',
+          include: ['test/oracle/**/*.test.ts'],
+          fileParallelism: false,
         },
       },
     ],

@@ -10,8 +10,9 @@ import {
   socketPath,
   stateFilePath,
 } from './control/paths.ts';
-import { recorded } from './control/recorder.ts';
+import { recorded, type UndoablePort } from './control/recorder.ts';
 import { ControlServer } from './control/server.ts';
+import { ProcSnapshots, removeSnapshots } from './control/snapshots.ts';
 import { StateFile, StateFileBroken } from './control/state-file.ts';
 import { SystemError } from './control/system-error.ts';
 import type { DirectorPort, Query, QueryResults } from './core/commands.ts';
@@ -24,6 +25,7 @@ interface DaemonOptions extends WorkerOptions {
   readonly fresh: boolean;
   readonly fsync: 'always' | 'soon';
   readonly drainMs: number;
+  readonly procSnapshots: boolean;
 }
 
 const EXIT = { OK: 0, FAILED: 1, USAGE: 2, INTERNAL: 70 } as const;
@@ -117,11 +119,14 @@ async function direct(
     createSession: () => new NetlinkSession(director),
     warn: say,
   });
+  const snapshots = procSnapshots(options, runtimeDir, director);
   const work = async (): Promise<undefined> => {
     for (const line of await inner.restore(commands)) say(`not restored: ${line}`);
     await control.listen();
+    await snapshots?.start();
     say(`director ready on ${runtimeDir} (pid ${process.pid}, plane ${options.plane})`);
     await signals.first;
+    await snapshots?.stop();
     await control.close(REPLY_GRACE_MS);
     await inner.stop(options.drainMs);
     return undefined;
@@ -133,19 +138,43 @@ async function direct(
     await worker.terminate();
     return EXIT.OK;
   }
+  await snapshots?.stop();
   await control.close(0);
   say(`internal error: ${defect.stack ?? defect.message}`);
   return EXIT.INTERNAL;
 }
 
+/** @returns undefined unless they are wanted; then those of a director that was killed are removed. */
+function procSnapshots(
+  options: DaemonOptions,
+  runtimeDir: string,
+  director: DirectorPort,
+): ProcSnapshots | undefined {
+  if (!options.procSnapshots) {
+    removeSnapshots(runtimeDir);
+    return undefined;
+  }
+  return new ProcSnapshots({
+    runtimeDir,
+    director,
+    warn: say,
+    now: () => performance.now(),
+    after: (ms, callback) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
+  });
+}
+
 /** Adds to the worker's status what only the main thread knows. */
-function withProcess(inner: WorkerPort, startedAt: number): DirectorPort & { undo(): Promise<void> } {
+function withProcess(inner: WorkerPort, startedAt: number): UndoablePort {
   const version: string = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ).version;
   return {
     apply: (command) => inner.apply(command),
-    undo: () => inner.undo(),
+    undo: (count) => inner.undo(count),
+    settle: () => inner.settle(),
     async ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]> {
       const answer = await inner.ask(query);
       if (query.query !== 'status') return answer;
@@ -184,7 +213,7 @@ class StopSignals {
 }
 
 function parseOptions(args: readonly string[]): DaemonOptions {
-  const { plane, fresh, fsync, drain, 'conn-max': connMax, io } = readOptions(args);
+  const { plane, fresh, fsync, drain, 'conn-max': connMax, io, ...switches } = readOptions(args);
   if (plane === 'packet') throw new DaemonUsageError('daemon: the packet plane is not part of this version');
   if (!isOneOf(plane, PLANES))
     throw new DaemonUsageError(`daemon: --plane takes ${PLANES.join(', ')}, not '${plane}'`);
@@ -199,6 +228,7 @@ function parseOptions(args: readonly string[]): DaemonOptions {
     fsync,
     drainMs: wholeNumber('--drain', drain, 0, MAX_DRAIN_SEC) * 1000,
     connMax: wholeNumber('--conn-max', connMax, 1, MAX_CONN_MAX),
+    procSnapshots: switches['proc-snapshots'],
   };
 }
 
@@ -213,6 +243,7 @@ function readOptions(args: readonly string[]) {
         drain: { type: 'string', default: String(DEFAULT_DRAIN_SEC) },
         'conn-max': { type: 'string', default: String(DEFAULT_CONN_MAX) },
         io: { type: 'string', default: 'auto' },
+        'proc-snapshots': { type: 'boolean', default: false },
       },
     }).values;
   } catch (error) {

@@ -23,6 +23,7 @@ const RUNNERS: Readonly<Record<VerbName, () => Promise<Runner>>> = {
   sysctl: async () => (await import('./verbs/sysctl.ts')).runSysctl,
   proc: async () => (await import('./verbs/proc.ts')).runProc,
   daemon: async () => (await import('./daemon.ts')).runDaemon,
+  'install-links': async () => (await import('./verbs/install-links.ts')).runInstallLinks,
   demo: async () => (await import('./demo.ts')).runDemo,
   help: async () => runHelp,
   version: async () => runVersion,

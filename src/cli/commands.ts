@@ -1,3 +1,4 @@
+import { DAEMON_STATE } from '../core/config.ts';
 import type { ArgumentKind, OptionName } from './options.ts';
 
 export interface CommandSpec {
@@ -63,6 +64,9 @@ const command = (long: string, short: readonly string[], rest: Partial<CommandSp
   synopsis: '',
   ...rest,
 });
+
+/** Arguments of `--start-daemon` and `--stop-daemon`, and the state that each one means. */
+export const DAEMON_STATES = { master: DAEMON_STATE.MASTER, backup: DAEMON_STATE.BACKUP } as const;
 
 const ADD_EDIT_SERVICE =
   'virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe persistence_engine] [-b sched-flags]';

@@ -14,7 +14,7 @@ export interface Endpoint {
 /**
  * Reads `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. Hosts are IPv4 addresses in any form that
  * inet_aton(3) knows, or names; ports are decimal numbers or names of the protocol. An IPv4 host in brackets is taken
- * too, and its port is then ignored, as ipvsadm does.
+ * too, and its port is then ignored, as ipvsadm does. A number alone is no address.
  *
  * @param protocol number whose service names count; 0 for none
  * @returns `undefined` for anything else
@@ -25,6 +25,7 @@ export async function parseEndpoint(
   names: Names,
 ): Promise<Endpoint | undefined> {
   if (text.startsWith('[')) return parseBracketed(text, protocol, names);
+  if (/^\d+$/.test(text)) return undefined;
   const bare = parseIpv6(text);
   if (bare) return { addr: bare, port: undefined };
   const colon = text.indexOf(':');

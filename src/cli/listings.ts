@@ -1,5 +1,5 @@
 import type { Address } from '../core/address.ts';
-import type { DirectorPort } from '../core/commands.ts';
+import type { DirectorPort, TextSlice } from '../core/commands.ts';
 import type { ServiceEntry } from '../core/config.ts';
 import { IpvsError } from '../core/errors.ts';
 import { type Labels, NUMERIC_LABELS, namedLabels } from './labels.ts';
@@ -104,27 +104,37 @@ async function listConnections(
   names: Names,
   output: Output,
 ): Promise<number> {
-  let slice = await refusalOf(director.ask({ query: 'proc', name: 'ip_vs_conn', from: 0 }));
-  if (slice instanceof IpvsError) {
+  const first = await refusalOf(director.ask({ query: 'proc', name: 'ip_vs_conn', from: 0 }));
+  if (first instanceof IpvsError) {
     output.stderr(`cannot open file ${CONNECTIONS_FILE}\n`);
     return EXIT.LIST_FAILED;
   }
-  const firstLine = slice.text.indexOf('\n') + 1;
+  const firstLine = first.text.indexOf('\n') + 1;
   if (firstLine === 0) {
     output.stderr(`unexpected input from ${CONNECTIONS_FILE}\n`);
     return EXIT.LIST_FAILED;
   }
   output.stdout(printConnectionHeader(withEngine));
-  let lines = slice.text.slice(firstLine).split('\n');
+  let slice: TextSlice = { ...first, text: first.text.slice(firstLine) };
   for (;;) {
-    const entries = lines.map(parseConnectionLine).filter((entry) => entry !== undefined);
-    const addresses = entries.flatMap((entry) => [entry.client.addr, entry.virtual.addr, entry.dest.addr]);
-    const labels = numeric ? NUMERIC_LABELS : await namedLabels(names, addresses);
-    output.stdout(entries.map((entry) => printConnection(entry, withEngine, labels)).join(''));
-    if (slice.next < 0) return EXIT.OK;
-    slice = await director.ask({ query: 'proc', name: 'ip_vs_conn', from: slice.next });
-    lines = slice.text.split('\n');
+    // The director makes the next slice while this one is printed.
+    const following: Promise<TextSlice> | undefined =
+      slice.next < 0 ? undefined : director.ask({ query: 'proc', name: 'ip_vs_conn', from: slice.next });
+    output.stdout(await printSlice(slice.text, withEngine, numeric ? undefined : names));
+    if (!following) return EXIT.OK;
+    slice = await following;
   }
+}
+
+/** @param names undefined: numbers only */
+async function printSlice(text: string, withEngine: boolean, names: Names | undefined): Promise<string> {
+  const entries = text
+    .split('\n')
+    .map(parseConnectionLine)
+    .filter((entry) => entry !== undefined);
+  const addresses = entries.flatMap((entry) => [entry.client.addr, entry.virtual.addr, entry.dest.addr]);
+  const labels = names ? await namedLabels(names, addresses) : NUMERIC_LABELS;
+  return entries.map((entry) => printConnection(entry, withEngine, labels)).join('');
 }
 
 /** A refused question is answered by the status alone. */

@@ -52,6 +52,8 @@ export interface OptionSpec {
   readonly long: string;
   /** One character, or `undefined` for an option that has a long name only. */
   readonly short?: string;
+  /** The help text keeps the short name to itself. */
+  readonly hidesShort?: true;
   readonly argument: ArgumentKind;
   /** Its name in messages; `undefined` for an option that is not checked against the command. */
   readonly name?: OptionName;
@@ -77,7 +79,7 @@ const service = (
   help: [help],
 });
 
-type Extra = Partial<Pick<OptionSpec, 'short' | 'argument' | 'argumentHelp' | 'section'>>;
+type Extra = Partial<Pick<OptionSpec, 'short' | 'hidesShort' | 'argument' | 'argumentHelp' | 'section'>>;
 
 /** An option that is called by its long name in messages, too. */
 const named = (name: OptionName, help: readonly string[], extra: Extra = {}): OptionSpec => ({
@@ -142,7 +144,7 @@ export const OPTIONS = [
   named('daemon', ['output of daemon information']),
   named('stats', ['output of statistics information']),
   named('rate', ['output of rate information']),
-  named('exact', ['expand numbers (display exact values)']),
+  named('exact', ['expand numbers (display exact values)'], { short: 'X', hidesShort: true }),
   named('thresholds', ['output of thresholds information']),
   named('persistent-conn', ['output of persistent connection info']),
   named('tun-info', ['output of tunnel information']),

@@ -1,6 +1,5 @@
-import { DAEMON_STATE } from '../core/config.ts';
 import { buildRequest } from './build-request.ts';
-import { COMMANDS, type CommandName, type CommandSpec, commandSpec } from './commands.ts';
+import { COMMANDS, type CommandName, type CommandSpec, commandSpec, DAEMON_STATES } from './commands.ts';
 import { Draft } from './draft.ts';
 import type { Names } from './names.ts';
 import { checkCommandOptions } from './option-rules.ts';
@@ -66,8 +65,7 @@ function startDraft(reader: OptionReader<Word>): Draft {
 }
 
 function daemonState(value: string | undefined, fault: string): number {
-  if (value === 'master') return DAEMON_STATE.MASTER;
-  if (value === 'backup') return DAEMON_STATE.BACKUP;
+  if (value === 'master' || value === 'backup') return DAEMON_STATES[value];
   throw refuse(fault);
 }
 

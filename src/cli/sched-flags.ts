@@ -1,7 +1,7 @@
 import { SERVICE_FLAG } from '../core/config.ts';
 import { refuse } from './usage-error.ts';
 
-interface FlagName {
+export interface FlagName {
   readonly name: string;
   readonly bit: number;
   /** The one scheduler that knows the flag by this name; `undefined` for the general names. */
@@ -9,7 +9,7 @@ interface FlagName {
 }
 
 /** Names of the scheduler flags, in the order in which they are written. */
-const FLAG_NAMES: readonly FlagName[] = [
+export const FLAG_NAMES: readonly FlagName[] = [
   { name: 'sh-fallback', bit: SERVICE_FLAG.SCHED_1, scheduler: 'sh' },
   { name: 'sh-port', bit: SERVICE_FLAG.SCHED_2, scheduler: 'sh' },
   { name: 'mh-fallback', bit: SERVICE_FLAG.SCHED_1, scheduler: 'mh' },

@@ -37,7 +37,8 @@ function section(name: HelpSection): string[] {
   );
 }
 
-function spelling({ long, short, argumentHelp, section: part }: OptionSpec): string {
+function spelling({ long, short: letter, hidesShort, argumentHelp, section: part }: OptionSpec): string {
+  const short = hidesShort ? undefined : letter;
   if (part === 'daemon') return `--${long} ${argumentHelp}`;
   if (part === 'service') return `${`--${long}${short ? `|-${short}` : ''}`.padEnd(17)} ${argumentHelp}`;
   if (short) return `${`--${long}`.padEnd(15)}-${short}${argumentHelp ? ` ${argumentHelp}` : ''}`;

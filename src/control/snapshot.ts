@@ -10,7 +10,10 @@ const ALL_FLAGS = 0xffffffff;
  */
 export async function snapshotCommands(port: DirectorPort, chosen: Chosen): Promise<Command[]> {
   const commands: Command[] = [];
-  for (const [name, value] of chosen.sysctls) commands.push({ op: 'set-sysctl', name, value });
+  for (const name of chosen.sysctls) {
+    const [sysctl] = await port.ask({ query: 'sysctl', name });
+    if (sysctl) commands.push({ op: 'set-sysctl', ...sysctl });
+  }
   if (chosen.timeouts) {
     commands.push({ op: 'set-timeouts', timeouts: await port.ask({ query: 'timeouts' }) });
   }

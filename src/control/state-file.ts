@@ -32,8 +32,8 @@ export interface OpenedStateFile {
 
 /** What a snapshot cannot learn from the director: which of its values were ever chosen by somebody. */
 export interface Chosen {
-  /** Sysctl names and the values last set. */
-  readonly sysctls: ReadonlyMap<string, string>;
+  /** Names of the sysctls that were set. */
+  readonly sysctls: ReadonlySet<string>;
   readonly timeouts: boolean;
 }
 
@@ -44,7 +44,7 @@ export class StateFile {
   private readonly fsync: 'always' | 'soon';
   private readonly warn: (line: string) => void;
   private readonly lock: Lock;
-  private readonly sysctls = new Map<string, string>();
+  private readonly sysctls = new Set<string>();
   private timeoutsChosen = false;
   private fd: number;
   private sizeBytes: number;
@@ -169,7 +169,7 @@ export class StateFile {
   }
 
   private note(command: Command): void {
-    if (command.op === 'set-sysctl') this.sysctls.set(command.name, command.value);
+    if (command.op === 'set-sysctl') this.sysctls.add(command.name);
     if (command.op === 'set-timeouts') this.timeoutsChosen = true;
   }
 

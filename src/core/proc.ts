@@ -6,7 +6,7 @@ import { connHeader, connLine } from './proc-conn.ts';
 import { protocolName, type Service } from './service.ts';
 
 /** Connection entries looked at for one slice. */
-const SLICE_IDS = 1000;
+const SLICE_IDS = 250;
 /** The kernel's ticks a second, in which `ip_vs` prints persistence timeouts. */
 const HZ = 100;
 

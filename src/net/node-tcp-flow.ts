@@ -41,6 +41,11 @@ export class NodeTcpFlow {
     this.pump(this.server, client, DIRECTION.OUTPUT);
   }
 
+  /** Neither reset nor failed so far. */
+  get endedInOrder(): boolean {
+    return !this.over;
+  }
+
   /** Bytes read that wait to be sent. */
   get bufferedBytes(): number {
     const { client, server } = this;

@@ -96,6 +96,7 @@ export class NodeTcpRelay implements TcpRelay, FlowOwner {
   sideClosed(flow: NodeTcpFlow, last: boolean): void {
     this.options.descriptors.give(1);
     if (!last) return;
+    if (flow.endedInOrder) this.options.counters.tcp_ended++;
     if (this.flows.get(flow.id) === flow) this.flows.delete(flow.id);
     this.openFlows--;
     if (this.openFlows === 0) this.onIdle?.();

@@ -12,6 +12,7 @@ export interface ProxyCounters {
   /** Servers that answered a connect with a reset. */
   tcp_server_refused: number;
   tcp_server_unreachable: number;
+  /** Flows of which both sides ended in order. */
   tcp_ended: number;
   tcp_reset_by_peer: number;
   /** Flows whose entry ended while sockets were open. */

@@ -29,7 +29,7 @@ export class SystemHost implements Host {
         local.family === AF_INET &&
         mask !== -1 &&
         mask !== -2 &&
-        (address.words[0] === (local.words[0] | ~mask) || address.words[0] === (local.words[0] & mask)),
+        address.words[0] === (local.words[0] | ~mask),
     );
   }
 
@@ -39,10 +39,13 @@ export class SystemHost implements Host {
     return text ? Number.parseInt(text, 10) : name === 'lo' ? LOOPBACK_MTU : DEFAULT_MTU;
   }
 
+  /** A backup is never refused for the state of its interface. */
   multicastProblem(daemon: DaemonConfig): Errno | undefined {
-    if (daemon.group?.family === AF_INET6) return hasLinkLocal(daemon.interface) ? undefined : 'ENETUNREACH';
-    const mustSend = daemon.state === DAEMON_STATE.MASTER;
-    return mustSend && !isUp(daemon.interface) ? 'ENETUNREACH' : undefined;
+    if (daemon.state !== DAEMON_STATE.MASTER) return undefined;
+    const { interface: name } = daemon;
+    if (daemon.group?.family !== AF_INET6) return isUp(name) ? undefined : 'ENETUNREACH';
+    if (isUp(name) && hasLinkLocal(name)) return undefined;
+    return isUp(name) && name !== 'lo' && hasIpv6(name) ? 'EADDRNOTAVAIL' : 'ENETUNREACH';
   }
 
   private localAddresses(): readonly LocalAddress[] {
@@ -78,6 +81,11 @@ function interfaceNames(): string[] {
 function isUp(name: string): boolean {
   const text = firstReadable(['/proc/net/igmp']) ?? '';
   return Array.from(text.matchAll(/^\d+\s+([^\s:]+)\s*:/gm), (match) => match[1]!).includes(name);
+}
+
+/** Whether IPv6 is on for an interface. */
+function hasIpv6(name: string): boolean {
+  return firstReadable([`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`])?.trim() === '0';
 }
 
 /** Whether an interface has an IPv6 address of scope link (0x20). */

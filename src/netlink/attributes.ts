@@ -1,5 +1,5 @@
 import { decodeUtf8 } from './utf8.ts';
-import { type RawAttribute, readRawAttributes, viewOf } from './wire.ts';
+import { type RawAttribute, readRawAttributes } from './wire.ts';
 
 /**
  * What a value must look like: an integer of at least that many bytes (the rest is ignored, as the kernel does), raw
@@ -23,49 +23,48 @@ export const NESTED: Rule = { kind: 'nested' };
 /** Attributes that passed a policy, by number; of several with one number the last counts. */
 export class Attributes {
   private readonly all: readonly RawAttribute[];
-  private readonly last: ReadonlyMap<number, Uint8Array>;
 
   constructor(all: readonly RawAttribute[]) {
     this.all = all;
-    this.last = new Map(all.map(({ type, value }) => [type, value]));
   }
 
   /** True if every one of the attributes is there. */
   has(...types: readonly number[]): boolean {
-    return types.every((type) => this.last.has(type));
+    return types.every((type) => this.bytes(type) !== undefined);
   }
 
   /** @returns the value, or `undefined` if the attribute is missing. */
   bytes(type: number): Uint8Array | undefined {
-    return this.last.get(type);
+    for (let i = this.all.length - 1; i >= 0; i--) if (this.all[i]!.type === type) return this.all[i]!.value;
+    return undefined;
   }
 
   /** @returns the first `length` bytes, with zeros for what is missing. */
   padded(type: number, length: number): Uint8Array {
     const out = new Uint8Array(length);
-    out.set((this.last.get(type) ?? out).subarray(0, length));
+    out.set((this.bytes(type) ?? out).subarray(0, length));
     return out;
   }
 
   /** Integers read as 0 where the attribute is missing. */
   u8(type: number): number {
-    return this.padded(type, 1)[0]!;
+    return this.littleEndian(type, 1);
   }
 
   u16(type: number): number {
-    return viewOf(this.padded(type, 2)).getUint16(0, true);
+    return this.littleEndian(type, 2);
   }
 
   be16(type: number): number {
-    return viewOf(this.padded(type, 2)).getUint16(0, false);
+    return this.bigEndian(type, 2);
   }
 
   u32(type: number): number {
-    return viewOf(this.padded(type, 4)).getUint32(0, true);
+    return this.littleEndian(type, 4);
   }
 
   be32(type: number): number {
-    return viewOf(this.padded(type, 4)).getUint32(0, false);
+    return this.bigEndian(type, 4);
   }
 
   i32(type: number): number {
@@ -74,13 +73,12 @@ export class Attributes {
 
   /** Exact up to 2^53. */
   u64(type: number): number {
-    const view = viewOf(this.padded(type, 8));
-    return view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
+    return this.littleEndian(type, 8);
   }
 
   /** @returns the text up to its NUL, '' if the attribute is missing. */
   text(type: number): string {
-    const bytes = this.last.get(type) ?? new Uint8Array(0);
+    const bytes = this.bytes(type) ?? new Uint8Array(0);
     const end = bytes.indexOf(0);
     return decodeUtf8(end < 0 ? bytes : bytes.subarray(0, end));
   }
@@ -99,8 +97,22 @@ export class Attributes {
 
   /** @returns the attributes within attribute `type`; none if it is missing or breaks the policy. */
   nested(type: number, policy: Policy): Attributes {
-    const inner = readAttributes(this.last.get(type) ?? new Uint8Array(0), policy);
+    const inner = readAttributes(this.bytes(type) ?? new Uint8Array(0), policy);
     return typeof inner === 'string' ? new Attributes([]) : inner;
+  }
+
+  private littleEndian(type: number, size: number): number {
+    const bytes = this.bytes(type);
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + (bytes?.[i] ?? 0);
+    return value;
+  }
+
+  private bigEndian(type: number, size: number): number {
+    const bytes = this.bytes(type);
+    let value = 0;
+    for (let i = 0; i < size; i++) value = value * 256 + (bytes?.[i] ?? 0);
+    return value;
   }
 }
 

@@ -1,10 +1,25 @@
-/** One verb of the program, as help shows it. */
+/** What the words after a verb are, where the completions of shells have something to offer. */
+export type WordKind =
+  | 'command'
+  | 'daemon-option'
+  | 'directory'
+  | 'file'
+  | 'ipvsadm'
+  | 'proc-name'
+  | 'setting'
+  | 'verb';
+
+/** One verb of the program, as help, manual and completions show it. */
 export interface Verb {
   /** What follows the verb on the command line. */
   readonly usage: string;
   readonly summary: string;
-  /** Option and meaning. */
+  /**
+   * Option and meaning. The option as people write it: spellings between commas, then the argument, where `a|b` stands
+   * for a choice of words, FILE and DIR for paths.
+   */
   readonly options: readonly (readonly [string, string])[];
+  readonly words?: WordKind;
 }
 
 /** The verbs, in the order of help. */
@@ -13,6 +28,7 @@ export const VERBS = {
     usage: '[DAEMON-OPTION]...',
     summary: 'start a director in the background; nothing to do if one runs',
     options: [],
+    words: 'daemon-option',
   },
   down: {
     usage: '[--timeout SEC]',
@@ -28,6 +44,7 @@ export const VERBS = {
     usage: 'ARGUMENT...',
     summary: 'the command line of ipvsadm',
     options: [],
+    words: 'ipvsadm',
   },
   sysctl: {
     usage: '[-n] -a | [-n] [-w] KEY[=VALUE]...',
@@ -37,11 +54,13 @@ export const VERBS = {
       ['-n, --values', 'values only'],
       ['-w, --write', 'every argument is KEY=VALUE'],
     ],
+    words: 'setting',
   },
   proc: {
     usage: 'NAME',
     summary: 'print a text of /proc/net: ip_vs, ip_vs_conn, ip_vs_stats ...',
     options: [],
+    words: 'proc-name',
   },
   daemon: {
     usage: '[OPTION]...',
@@ -53,7 +72,14 @@ export const VERBS = {
       ['--fsync soon|always', 'changes reach the disk within 20 ms, or before they are acknowledged'],
       ['--drain SEC', 'how long connections may end by themselves at the stop'],
       ['--conn-max N', 'size of the connection table'],
+      ['--proc-snapshots', 'every 2 s, write files as those of /proc/net below UIPVS_RUNTIME_DIR'],
     ],
+  },
+  'install-links': {
+    usage: 'DIR [--remove]',
+    summary: 'make ipvsadm, ipvsadm-save and ipvsadm-restore in DIR, as links to this program',
+    options: [['--remove', 'remove these links']],
+    words: 'directory',
   },
   demo: {
     usage: '',
@@ -64,6 +90,7 @@ export const VERBS = {
     usage: '[VERB]',
     summary: 'show this, or more about one verb',
     options: [],
+    words: 'verb',
   },
   version: {
     usage: '',

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { AF_INET6 } from '../../src/core/address.ts';
+import { DAEMON_STATE } from '../../src/core/config.ts';
 import type { Host } from '../../src/core/host.ts';
 import { fakeHost } from '../support/core.ts';
 import { InProcess, type Result } from './in-process.ts';
@@ -86,7 +87,8 @@ class RecordedHost implements Host {
     return name === 'd0' && this.dummy !== 'absent' ? this.dummyMtu : undefined;
   };
 
-  multicastProblem: Host['multicastProblem'] = ({ interface: name, group }) => {
+  multicastProblem: Host['multicastProblem'] = ({ state, interface: name, group }) => {
+    if (state !== DAEMON_STATE.MASTER) return undefined;
     const hasLinkLocal = name !== 'lo' && this.dummy === 'up';
     if (group?.family === AF_INET6) return hasLinkLocal ? undefined : 'ENETUNREACH';
     return name === 'lo' || this.dummy === 'up' ? undefined : 'ENETUNREACH';

@@ -57,7 +57,11 @@ test('a damaged file is written anew before the next change, or that change is r
       FILE_IO.truncate(fd, size);
     },
   });
-  director.answers = { services: () => [], daemons: () => [] };
+  director.answers = {
+    services: () => [],
+    daemons: () => [],
+    sysctl: () => [{ name: 'drop_entry', value: '1' }],
+  };
   await port.apply(sysctl('1'));
   failing = 'write truncate';
   await expect(port.apply(sysctl('2'))).rejects.toMatchObject({ errno: 'EIO' });
@@ -113,6 +117,7 @@ test('a large file is compacted to commands that rebuild what the director has, 
     dests: (query) => (query.service.port === 1 ? [dest(20), dest(10)] : []),
     timeouts: () => ({ tcpSec: 900, tcpFinSec: 120, udpSec: 300 }),
     daemons: () => [],
+    sysctl: () => [{ name: 'drop_entry', value: '3' }],
   };
   for (let i = 0; i < 4095; i++) file.append(sysctl('3'));
   await port.apply({ op: 'set-timeouts', timeouts: { tcpSec: 900, tcpFinSec: 0, udpSec: 0 } });

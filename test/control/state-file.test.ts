@@ -249,7 +249,7 @@ test('only settings and timeouts that somebody chose are chosen', () => {
   const path = join(tempDir(), 'state');
   writeState(path, [sysctl('1'), sysctl('2')]);
   const { file } = StateFile.open(path);
-  expect(file.chosen).toEqual({ sysctls: new Map([['drop_entry', '2']]), timeouts: false });
+  expect(file.chosen).toEqual({ sysctls: new Set(['drop_entry']), timeouts: false });
   file.append({ op: 'set-timeouts', timeouts: { tcpSec: 1, tcpFinSec: 2, udpSec: 3 } });
   expect(file.chosen.timeouts).toBe(true);
   file.close();

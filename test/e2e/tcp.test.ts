@@ -46,6 +46,8 @@ describe('a TCP service', () => {
       received += (chunk as Buffer).length;
     }
     expect({ received, wrongAt }).toEqual({ received: GIB, wrongAt: -1 });
+    await flowsEnded();
+    expect((await director.status()).counters['tcp_ended']).toBe(1);
   });
 
   test('counts the payload bytes exactly', async () => {

@@ -13,10 +13,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAnswering } from '../../src/control/director-lock.ts';
+import { runtimePackages } from './dependencies.ts';
 import { endProcess, type Finished, run, until } from './processes.ts';
 import { isRoot } from './programs.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** What it takes to run the program. */
+const PROGRAM = ['bin', 'dist', 'package.json', ...runtimePackages()];
 /** nobody and nogroup of Debian. */
 const UNPRIVILEGED = 65534;
 
@@ -49,7 +52,7 @@ export class TestDirector {
   constructor() {
     chmodSync(this.scratch, 0o755);
     this.program = isRoot ? join(this.scratch, 'program') : ROOT;
-    if (isRoot) for (const name of ['bin', 'dist', 'package.json']) this.copyProgram(name);
+    if (isRoot) for (const name of PROGRAM) this.copyProgram(name);
     for (const dir of [this.runtimeDir, this.stateDir]) {
       mkdirSync(dir);
       if (isRoot) chownSync(dir, UNPRIVILEGED, UNPRIVILEGED);
