@@ -55,7 +55,7 @@ describe.skipIf(isMissing('nginx', 'curl'))('the founding scenario, without priv
     expect(lines[1]).toBe('pro expire state       source             virtual            destination');
     expect(lines).toContainEqual(
       expect.stringMatching(
-        /^TCP 09:5\d {2}ASSURED {5}127\.60\.0\.101:0 {4}127\.60\.0\.1:31555 {3}127\.60\.0\.12:8080$/,
+        /^TCP 09:5\d {2}ASSURED {5}127\.60\.0\.101:0 {5}127\.60\.0\.1:31555 {3}127\.60\.0\.12:8080$/,
       ),
     );
     const closed =
