@@ -57,9 +57,11 @@ async function listServices(
   names: Names,
   output: Output,
 ): Promise<number> {
-  const info = await director.ask({ query: 'info' });
+  const [info, listing] = await Promise.all([
+    director.ask({ query: 'info' }),
+    readServices(director, options.sorted, output),
+  ]);
   output.stdout(printVersionLine(info));
-  const listing = await readServices(director, options.sorted, output);
   if (!listing) return EXIT.LIST_FAILED;
   output.stdout(printTable(listing, options, await labelsFor(listing, options.numeric, names)));
   return EXIT.OK;
