@@ -1,3 +1,4 @@
+import { isUnspecified } from '../core/address.ts';
 import type { Command } from '../core/commands.ts';
 import {
   type DaemonConfig,
@@ -71,7 +72,7 @@ export function buildRequest(
     case 'zero':
       return change(draft.command, {
         op: 'zero',
-        service: draft.given.has('service-address') ? serviceKey(draft) : undefined,
+        service: zeroedService(draft),
       });
     case 'add-service':
     case 'edit-service':
@@ -86,6 +87,13 @@ export function buildRequest(
 }
 
 const change = (command: CommandName, made: Command): Request => ({ kind: 'change', command, change: made });
+
+/** Without an address, or with the address and port 0 of no service in particular, every counter is meant. */
+function zeroedService(draft: Draft): ServiceKey | undefined {
+  if (!draft.given.has('service-address')) return undefined;
+  const key = serviceKey(draft);
+  return key.fwmark === 0 && key.port === 0 && isUnspecified(key.addr) ? undefined : key;
+}
 
 function listRequest({ given, ...draft }: Draft): Request {
   const numeric = given.has('numeric');

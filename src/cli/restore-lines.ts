@@ -4,7 +4,8 @@ const PROGRAM = 'ipvsadm';
 /**
  * Splits the input of a restore into lines and these into words, as they arrive. Words are separated by blanks, tabs
  * and carriage returns; quotes and comments mean nothing; the program's name is dropped wherever it stands; lines
- * without a word are left out.
+ * without a word are left out. A last line without its newline counts, unless two separators or more end it: that one the
+ * real program never sees.
  */
 export async function* restoreLines(chunks: AsyncIterable<string>): AsyncGenerator<readonly string[]> {
   let pending = '';
@@ -13,7 +14,7 @@ export async function* restoreLines(chunks: AsyncIterable<string>): AsyncGenerat
     pending = lines.pop()!;
     yield* lines.map(wordsOf).filter((words) => words.length > 0);
   }
-  const last = wordsOf(pending);
+  const last = /[ \t\r]{2}$/.test(pending) ? [] : wordsOf(pending);
   if (last.length > 0) yield last;
 }
 
