@@ -104,11 +104,11 @@ _uipvs() {
           __uipvs_offer 'soon always'
           return
           ;;
-        --drain | --conn-max)
+        --drain | --conn-max | --metrics | --metrics-labels)
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --fresh --fsync --drain --conn-max --proc-snapshots -h --help'
+      __uipvs_offer '--plane --io --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     down)
       case $prev in
@@ -152,11 +152,11 @@ _uipvs() {
           __uipvs_offer 'soon always'
           return
           ;;
-        --drain | --conn-max)
+        --drain | --conn-max | --metrics | --metrics-labels)
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --fresh --fsync --drain --conn-max --proc-snapshots -h --help'
+      __uipvs_offer '--plane --io --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     install-links)
       if [[ $cur == -* ]]; then

@@ -16,6 +16,10 @@ import { ProcSnapshots, removeSnapshots } from './control/snapshots.ts';
 import { StateFile, StateFileBroken } from './control/state-file.ts';
 import { SystemError } from './control/system-error.ts';
 import type { DirectorPort, Query, QueryResults } from './core/commands.ts';
+import type { Health } from './metrics/health.ts';
+import { LABEL_NAMES, type LabelName, parseLabelNames } from './metrics/labels.ts';
+import { formatListenAddress, type ListenAddress, parseListenAddress } from './metrics/listen-address.ts';
+import type { MetricsServer } from './metrics/server.ts';
 import { NetlinkSession } from './netlink/server.ts';
 import type { WorkerOptions } from './worker.ts';
 import { WorkerPort, type WorkerStatus } from './worker-port.ts';
@@ -26,6 +30,18 @@ interface DaemonOptions extends WorkerOptions {
   readonly fsync: 'always' | 'soon';
   readonly drainMs: number;
   readonly procSnapshots: boolean;
+  readonly metrics: MetricsOptions | undefined;
+}
+
+interface MetricsOptions {
+  readonly address: ListenAddress;
+  readonly labels: readonly LabelName[];
+}
+
+interface Metrics {
+  readonly address: ListenAddress;
+  readonly health: Health;
+  readonly server: MetricsServer;
 }
 
 const EXIT = { OK: 0, FAILED: 1, USAGE: 2, INTERNAL: 70 } as const;
@@ -37,6 +53,11 @@ const DEFAULT_DRAIN_SEC = 2;
 const MAX_DRAIN_SEC = 86_400;
 /** How long answers under way are waited for at the end. */
 const REPLY_GRACE_MS = 500;
+/** How long metrics wait for the worker: less than the 10 s after which Prometheus gives a scrape up. */
+const SCRAPE_LIMIT_MS = 5000;
+const PROBE_LIMIT_MS = 2000;
+/** Of the sockets: root's are for its group too. */
+const SOCKET_MODE = process.getuid?.() === 0 ? 0o660 : 0o600;
 
 const PLANES = ['auto', 'proxy', 'none'] as const;
 
@@ -115,33 +136,81 @@ async function direct(
   const signals = new StopSignals();
   const control = new ControlServer({
     path: socketPath(runtimeDir),
-    mode: process.getuid?.() === 0 ? 0o660 : 0o600,
+    mode: SOCKET_MODE,
     createSession: () => new NetlinkSession(director),
     warn: say,
   });
   const snapshots = procSnapshots(options, runtimeDir, director);
+  const metrics = options.metrics && (await createMetrics(options.metrics, director, inner, worker));
   const work = async (): Promise<undefined> => {
+    if (metrics) await listen(metrics);
     for (const line of await inner.restore(commands)) say(`not restored: ${line}`);
     await control.listen();
     await snapshots?.start();
+    metrics?.health.enter('serving');
     say(`director ready on ${runtimeDir} (pid ${process.pid}, plane ${options.plane})`);
     await signals.first;
+    metrics?.health.enter('draining');
     await snapshots?.stop();
     await control.close(REPLY_GRACE_MS);
     await inner.stop(options.drainMs);
     return undefined;
   };
-  const defect = await Promise.race([failure, work()]);
-  signals.ignore();
-  if (!defect) {
+  let defect: Error | undefined;
+  try {
+    defect = await Promise.race([failure, work()]);
+  } finally {
+    signals.ignore();
+    await metrics?.server.close();
     worker.removeAllListeners();
     await worker.terminate();
-    return EXIT.OK;
   }
+  if (!defect) return EXIT.OK;
   await snapshots?.stop();
   await control.close(0);
   say(`internal error: ${defect.stack ?? defect.message}`);
   return EXIT.INTERNAL;
+}
+
+/** Loads what only directors with metrics need. */
+async function createMetrics(
+  { address, labels }: MetricsOptions,
+  director: DirectorPort,
+  inner: WorkerPort,
+  worker: Worker,
+): Promise<Metrics> {
+  const [{ Exposition }, { Health }, { MetricsServer }] = await Promise.all([
+    import('./metrics/exposition.ts'),
+    import('./metrics/health.ts'),
+    import('./metrics/server.ts'),
+  ]);
+  const source = {
+    ask: <Q extends Query>(query: Q) => director.ask(query),
+    totals: () => inner.totals(),
+  };
+  const exposition = new Exposition({
+    source,
+    labels,
+    version: packageVersion(),
+    activeSec: () => ({
+      main: performance.eventLoopUtilization().active / 1000,
+      worker: worker.performance.eventLoopUtilization().active / 1000,
+    }),
+    now: () => performance.now(),
+    answerLimitMs: SCRAPE_LIMIT_MS,
+  });
+  const health = new Health(source, PROBE_LIMIT_MS);
+  const server = new MetricsServer({ address, mode: SOCKET_MODE, exposition, health, warn: say });
+  return { address, health, server };
+}
+
+/** @throws SystemError */
+async function listen({ address, server }: Metrics): Promise<void> {
+  try {
+    say(`metrics on ${formatListenAddress(await server.listen())}`);
+  } catch (error) {
+    throw new SystemError(`listen on ${formatListenAddress(address)} for metrics`, error, 'see --metrics');
+  }
 }
 
 /** @returns undefined unless they are wanted; then those of a director that was killed are removed. */
@@ -168,9 +237,7 @@ function procSnapshots(
 
 /** Adds to the worker's status what only the main thread knows. */
 function withProcess(inner: WorkerPort, startedAt: number): UndoablePort {
-  const version: string = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  ).version;
+  const version = packageVersion();
   return {
     apply: (command) => inner.apply(command),
     undo: (count) => inner.undo(count),
@@ -187,6 +254,10 @@ function withProcess(inner: WorkerPort, startedAt: number): UndoablePort {
       } as QueryResults[Q['query']];
     },
   };
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 /** The first TERM or INT asks for an orderly end; a second one ends the process at once. */
@@ -229,7 +300,26 @@ function parseOptions(args: readonly string[]): DaemonOptions {
     drainMs: wholeNumber('--drain', drain, 0, MAX_DRAIN_SEC) * 1000,
     connMax: wholeNumber('--conn-max', connMax, 1, MAX_CONN_MAX),
     procSnapshots: switches['proc-snapshots'],
+    metrics: metricsOptions(switches.metrics, switches['metrics-labels']),
   };
+}
+
+function metricsOptions(where: string | undefined, names: string): MetricsOptions | undefined {
+  const labels = labelNames(names);
+  if (where === undefined) return undefined;
+  const address = parseListenAddress(where);
+  if (!address)
+    throw new DaemonUsageError(`daemon: --metrics takes ADDR:PORT, PORT or unix:PATH, not '${where}'`);
+  return { address, labels };
+}
+
+function labelNames(text: string): LabelName[] {
+  try {
+    return parseLabelNames(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new DaemonUsageError(`daemon: --metrics-labels: ${error.message}`);
+  }
 }
 
 function readOptions(args: readonly string[]) {
@@ -244,6 +334,8 @@ function readOptions(args: readonly string[]) {
         'conn-max': { type: 'string', default: String(DEFAULT_CONN_MAX) },
         io: { type: 'string', default: 'auto' },
         'proc-snapshots': { type: 'boolean', default: false },
+        metrics: { type: 'string' },
+        'metrics-labels': { type: 'string', default: LABEL_NAMES.join(',') },
       },
     }).values;
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import type { Command, DirectorPort, Query, QueryResults, Status } from './core/commands.ts';
+import type { Command, DirectorPort, Query, QueryResults, Status, Totals } from './core/commands.ts';
 import { type Errno, IpvsError } from './core/errors.ts';
 
 /** The part of a Status that the worker knows; the main thread adds its own. */
@@ -10,6 +10,7 @@ export type WorkerCall =
   /** `settled`: how many more of the oldest applied changes will never be undone. */
   | { readonly call: 'apply'; readonly command: Command; readonly settled: number }
   | { readonly call: 'ask'; readonly query: Query }
+  | { readonly call: 'totals' }
   /** Takes the last `count` applied changes back. */
   | { readonly call: 'undo'; readonly count: number }
   /** Rules that were accepted before: they are never refused for want of an address or a port. */
@@ -54,6 +55,11 @@ export class WorkerPort implements DirectorPort {
 
   ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]> {
     return this.request<QueryResults[Q['query']]>({ call: 'ask', query });
+  }
+
+  /** Counters of the whole director, for metrics. */
+  totals(): Promise<Totals> {
+    return this.request<Totals>({ call: 'totals' });
   }
 
   async undo(count: number): Promise<void> {

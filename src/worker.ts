@@ -53,6 +53,8 @@ class DirectorHost {
         return this.apply(call.command);
       case 'ask':
         return this.ask(call.query);
+      case 'totals':
+        return this.director.totals();
       case 'undo':
         return this.undo(call.count);
       case 'restore':
@@ -152,7 +154,8 @@ let last: Promise<unknown> = Promise.resolve();
 async function answer({ id, call }: WorkerRequest): Promise<WorkerResponse> {
   try {
     const turn = last.then(() => host.handle(call));
-    last = turn.catch(() => {});
+    // While connections drain, questions are still answered.
+    if (call.call !== 'stop') last = turn.catch(() => {});
     return { id, value: await turn };
   } catch (error) {
     return { id, ...refusal(error) };

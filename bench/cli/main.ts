@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
+import { type Figure, report } from '../figures.ts';
 
 /*
  * What ipvsadm's commands take, beside a bare Node in the same run. Every figure is the median of ROUNDS runs; rivals
@@ -13,13 +14,6 @@ import { fileURLToPath } from 'node:url';
 const ROUNDS = 9;
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const IPVSADM = join(ROOT, 'bin/ipvsadm');
-
-interface Figure {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly limit: number;
-}
 
 const scratch = mkdtempSync(join(tmpdir(), 'uipvs-bench-'));
 const env = {
@@ -36,13 +30,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-for (const { what, value, unit, limit } of figures) {
-  const verdict = value <= limit ? 'ok' : 'MISSED';
-  process.stdout.write(
-    `${what.padEnd(64)} ${value.toFixed(2).padStart(8)} ${unit.padEnd(2)} limit ${limit} ${verdict}\n`,
-  );
-}
-process.exitCode = figures.some(({ value, limit }) => value > limit) ? 1 : 0;
+process.exitCode = report(figures);
 
 function configuration(): void {
   const bare: number[] = [];

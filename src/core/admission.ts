@@ -1,5 +1,5 @@
 import { type Address, AF_INET, ipv4, ipv6 } from './address.ts';
-import { PROTOCOL } from './config.ts';
+import { METHOD, PROTOCOL } from './config.ts';
 import { CONN_FLAG } from './conn-flags.ts';
 import type { Destination } from './destination.ts';
 import { type ConnId, type Flow, NOT_OPENED } from './flow.ts';
@@ -7,58 +7,113 @@ import type { Lifecycle } from './lifecycle.ts';
 import { NO_DEST } from './scheduler.ts';
 import type { Service } from './service.ts';
 import type { Settings } from './settings.ts';
+import type { Stats } from './stats.ts';
 
-const FTP_PORT = 21;
+/** The control port of FTP, which has rules of its own. */
+export const FTP_PORT = 21;
 const FTP_DATA_PORT = 20;
 
 /** Places new connections: from a flow and its service to an entry bound to a destination (ip_vs_core.c). */
 export class Admission {
   private readonly life: Lifecycle;
   private readonly settings: Settings;
+  private readonly total: Stats;
 
-  constructor(life: Lifecycle, settings: Settings) {
+  /** @param total counters of the whole director */
+  constructor(life: Lifecycle, settings: Settings, total: Stats) {
     this.life = life;
     this.settings = settings;
+    this.total = total;
   }
 
-  /** @returns the new entry, or one of NOT_OPENED */
-  schedule(service: Service, flow: Flow, now: number): ConnId | number {
+  /**
+   * @param flags of the entry besides those of its destination: ONE_PACKET or none
+   * @param callId what the engine `sip` took from the packet; only for services that have it
+   * @returns the new entry, or one of NOT_OPENED
+   */
+  schedule(
+    service: Service,
+    flow: Flow,
+    flags: number,
+    callId: string | undefined,
+    now: number,
+  ): ConnId | number {
     if (flow.cport === FTP_DATA_PORT) return NOT_OPENED.NO_SERVICE;
-    if (service.isPersistent) return this.schedulePersistent(service, flow, now);
+    if (service.isPersistent) return this.schedulePersistent(service, flow, flags, callId, now);
     if (service.fwmark === 0 && flow.vport !== service.port) return NOT_OPENED.NO_DEST;
     const dest = choose(service, flow, now);
-    return dest ? this.connect(flow, dest, dest.port || flow.vport, -1, now) : NOT_OPENED.NO_DEST;
+    return dest ? this.connect(flow, dest, dest.port || flow.vport, flags, -1, now) : NOT_OPENED.NO_DEST;
+  }
+
+  /** An entry without server: its packets go on to where they were sent (sysctl cache_bypass). */
+  bypass(flow: Flow, flags: number, now: number): ConnId | number {
+    const { protocol, caddr, cport, vaddr, vport } = flow;
+    const all = flags | METHOD.BYPASS;
+    const id = this.life.create(protocol, caddr, cport, vaddr, vport, undefined, 0, all, now);
+    if (id < 0) return NOT_OPENED.TABLE_FULL;
+    this.life.conns.fwmark[id] = flow.fwmark;
+    return id;
+  }
+
+  /**
+   * The entry of a flow that a server began, which leaves with the service's address (engine `sip`): with the
+   * client's template, made if there is none to this server.
+   * @param flow as the client's packets will have it
+   */
+  openFromServer(dest: Destination, flow: Flow, flags: number, callId: string, now: number): ConnId | number {
+    const { conns } = this.life;
+    const { service } = dest;
+    const net = maskedClient(flow.caddr, service.netmask);
+    const key = templateKey(service, flow);
+    let template = conns.findTemplate(key.protocol, net, key.vaddr, key.vport, callId);
+    if (template < 0 || this.life.destOf(template) !== dest)
+      template = this.makeTemplate(service, key, net, dest, callId, now);
+    if (template < 0) return template;
+    const id = this.connect(flow, dest, dest.port, flags, template, now);
+    this.life.put(template, now);
+    return id;
   }
 
   /** The client's template decides; without a usable one the scheduler does, and a template is made. */
-  private schedulePersistent(service: Service, flow: Flow, now: number): ConnId | number {
+  private schedulePersistent(
+    service: Service,
+    flow: Flow,
+    flags: number,
+    callId: string | undefined,
+    now: number,
+  ): ConnId | number {
     const { conns } = this.life;
     const net = maskedClient(flow.caddr, service.netmask);
     const key = templateKey(service, flow);
-    let template = conns.findTemplate(key.protocol, net, key.vaddr, key.vport);
+    let template = conns.findTemplate(key.protocol, net, key.vaddr, key.vport, callId);
     let dest = template < 0 ? undefined : this.usableDest(template);
     if (template >= 0 && !dest) this.life.invalidate(template);
     if (!dest) {
       dest = choose(service, flow, now);
       if (!dest) return NOT_OPENED.NO_DEST;
-      const dport = key.isForOnePort ? dest.port : 0;
-      template = this.life.create(
-        key.protocol,
-        net,
-        0,
-        key.vaddr,
-        key.vport,
-        dest,
-        dport,
-        CONN_FLAG.TEMPLATE,
-        now,
-      );
-      if (template < 0) return NOT_OPENED.TABLE_FULL;
-      conns.timeoutSec[template] = service.timeoutSec;
+      template = this.makeTemplate(service, key, net, dest, callId, now);
+      if (template < 0) return template;
     }
     const dport = flow.vport === service.port && dest.port !== 0 ? dest.port : flow.vport;
-    const id = this.connect(flow, dest, dport, template, now);
+    const id = this.connect(flow, dest, dport, flags, template, now);
     this.life.put(template, now);
+    return id;
+  }
+
+  private makeTemplate(
+    service: Service,
+    key: TemplateKey,
+    net: Address,
+    dest: Destination,
+    callId: string | undefined,
+    now: number,
+  ): ConnId | number {
+    const { protocol, vaddr, vport } = key;
+    const dport = key.isForOnePort ? dest.port : 0;
+    const id = this.life.create(protocol, net, 0, vaddr, vport, dest, dport, CONN_FLAG.TEMPLATE, now);
+    if (id < 0) return NOT_OPENED.TABLE_FULL;
+    this.life.conns.timeoutSec[id] = service.timeoutSec;
+    if (callId !== undefined) this.life.conns.peData.set(id, callId);
     return id;
   }
 
@@ -66,26 +121,20 @@ export class Admission {
     flow: Flow,
     dest: Destination,
     dport: number,
+    flags: number,
     template: ConnId,
     now: number,
   ): ConnId | number {
     const { conns } = this.life;
-    const id = this.life.create(
-      flow.protocol,
-      flow.caddr,
-      flow.cport,
-      flow.vaddr,
-      flow.vport,
-      dest,
-      dport,
-      0,
-      now,
-    );
+    const { protocol, caddr, cport, vaddr, vport } = flow;
+    const all = this.settings.numbers.conntrack !== 0 ? flags | CONN_FLAG.NFCT : flags;
+    const id = this.life.create(protocol, caddr, cport, vaddr, vport, dest, dport, all, now);
     if (id < 0) return NOT_OPENED.TABLE_FULL;
     conns.fwmark[id] = flow.fwmark;
     if (template >= 0) this.life.adopt(id, template);
     dest.stats.countConn();
     dest.service.stats.countConn();
+    this.total.countConn();
     return id;
   }
 
@@ -99,7 +148,9 @@ export class Admission {
 
 function choose(service: Service, flow: Flow, now: number): Destination | undefined {
   const at = service.scheduler?.schedule(service.dests, flow, now) ?? NO_DEST;
-  return at === NO_DEST ? undefined : service.dests[at];
+  if (at === NO_DEST) return undefined;
+  service.decisions.count++;
+  return service.dests[at];
 }
 
 interface TemplateKey {

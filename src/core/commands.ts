@@ -6,6 +6,7 @@ import type {
   ServiceConfig,
   ServiceEntry,
   ServiceKey,
+  StatsSnapshot,
   Timeouts,
 } from './config.ts';
 
@@ -73,6 +74,15 @@ export interface Status {
   readonly connectionsMax: number;
   /** Named counters: drops by reason, closed UDP sockets, refused accepts ... */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** Counters of the whole director. */
+export interface Totals {
+  readonly stats: StatsSnapshot;
+  /** How often a scheduler of each name has chosen a server. */
+  readonly decisions: Readonly<Record<string, number>>;
+  /** Packets dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
 }
 
 /** A question to the director, by name; see QueryResults for the answers. */

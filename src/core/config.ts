@@ -87,6 +87,8 @@ export interface DestEntry extends DestConfig {
   readonly active: number;
   readonly inactive: number;
   readonly persistent: number;
+  /** Not known where the netlink ABI is between. */
+  readonly overloaded?: boolean;
   readonly stats: StatsSnapshot;
 }
 

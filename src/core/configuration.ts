@@ -1,4 +1,5 @@
-import { AF_INET, AF_INET6, formatAddress, sameAddress } from './address.ts';
+import { AF_INET6, formatAddress, sameAddress } from './address.ts';
+import { isUnicast } from './address-kinds.ts';
 import type { Command } from './commands.ts';
 import {
   type DestConfig,
@@ -13,7 +14,7 @@ import { DestinationTable } from './destination-table.ts';
 import { IpvsError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { Scheduler, SchedulerSpec } from './scheduler.ts';
-import { describeService, Service } from './service.ts';
+import { type DecisionCount, describeService, Service } from './service.ts';
 import { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import { Trash } from './trash.ts';
@@ -32,6 +33,8 @@ export class Configuration {
   readonly trash = new Trash();
   /** Destinations whose family differs from their service's. */
   mixedFamilyCount = 0;
+  /** By the scheduler's name. */
+  readonly decisions: ReadonlyMap<string, DecisionCount>;
   private readonly schedulers: ReadonlyMap<string, SchedulerSpec>;
   private readonly random: () => number;
   private readonly host: Host;
@@ -39,6 +42,7 @@ export class Configuration {
 
   constructor(schedulers: readonly SchedulerSpec[], random: () => number, host: Host, settings: Settings) {
     this.schedulers = new Map(schedulers.map((spec) => [spec.name, spec]));
+    this.decisions = new Map(schedulers.map((spec) => [spec.name, { count: 0 }]));
     this.random = random;
     this.host = host;
     this.settings = settings;
@@ -57,6 +61,7 @@ export class Configuration {
     const service = new Service(config, config.flags & flagsMask & ~SERVICE_FLAG.HASHED, undefined);
     service.scheduler = this.bindScheduler(config.scheduler, service);
     this.services.add(service);
+    this.services.noteEngines();
   }
 
   editService({ service: config, flagsMask }: ServiceCommand): void {
@@ -71,6 +76,7 @@ export class Configuration {
     service.timeoutSec = config.timeoutSec;
     service.netmask = config.netmask;
     service.pe = config.pe;
+    this.services.noteEngines();
   }
 
   deleteService(key: ServiceKey, now: number): void {
@@ -120,6 +126,7 @@ export class Configuration {
     service.scheduler = undefined;
     while (service.dests.length > 0) this.removeDest(service, 0, now);
     this.services.remove(service);
+    this.services.noteEngines();
   }
 
   private removeDest(service: Service, at: number, now: number): void {
@@ -144,6 +151,7 @@ export class Configuration {
   }
 
   private bindScheduler(name: string, service: Service): Scheduler | undefined {
+    service.decisions = this.decisions.get(name) ?? { count: 0 };
     return this.schedulers.get(name)?.create(service.dests, {
       family: service.family,
       flags: () => service.flags,
@@ -174,24 +182,13 @@ export class Configuration {
 
   /** @throws IpvsError EINVAL for an address that no server can have */
   private checkReachable({ addr }: DestConfig): void {
-    const usable = addr.family === AF_INET ? isUnicast4(addr.words[0]) : isUnicast6(addr.words);
-    if (this.host.isBroadcast(addr) || !(usable || this.host.isLocal(addr))) {
+    if (this.host.isBroadcast(addr) || !(isUnicast(addr) || this.host.isLocal(addr))) {
       throw new IpvsError('EINVAL', `${formatAddress(addr)} is not a unicast address`);
     }
   }
 }
 
 const isMixed = (service: Service, dest: Destination): boolean => dest.addr.family !== service.family;
-
-/** Neither 0.0.0.0, nor 224.0.0.0/4, nor 255.255.255.255. */
-const isUnicast4 = (word: number): boolean => word !== 0 && word >>> 28 !== 14 && word !== -1;
-
-/** Neither ::, nor v4-mapped, nor multicast, nor link-local. */
-function isUnicast6([a, b, c, d]: readonly [number, number, number, number]): boolean {
-  if (a === 0 && b === 0 && c === 0 && d === 0) return false;
-  if (a === 0 && b === 0 && c === 0xffff) return false;
-  return a >>> 24 !== 0xff && a >>> 22 !== 0x3fa;
-}
 
 /** @returns whether two keys name the same service. */
 export function sameService(a: ServiceKey, b: ServiceKey): boolean {

@@ -1,4 +1,5 @@
 import { type Address, AF_INET, AF_INET6, ipv4, ipv6 } from './address.ts';
+import { METHOD } from './config.ts';
 import { CONN_FLAG } from './conn-flags.ts';
 import type { ConnId } from './flow.ts';
 import { mixHash } from './hash.ts';
@@ -9,6 +10,9 @@ const FIRST_BUCKETS = 4096;
 /** Bits of the column `kind` above the protocol number. */
 const CLIENT_IS_V6 = 0x100;
 const DEST_IS_V6 = 0x200;
+
+/** What an entry's kind of look-up depends on. */
+const KINDS = CONN_FLAG.TEMPLATE | CONN_FLAG.NO_CPORT;
 
 /**
  * Connection entries and templates as columns over stable ids, allocated once for `capacity` (untouched pages cost no
@@ -40,6 +44,10 @@ export class Connections {
   /** Slot of the destination, or -1. */
   readonly dest: Int32Array;
   readonly fwmark: Int32Array;
+  /** What the persistence engine of a template took from its first packet. */
+  readonly peData = new Map<ConnId, string>();
+  /** Entries whose client's port is not known yet. */
+  private noCportCount = 0;
 
   private readonly kind: Uint16Array;
   private readonly ports: Int32Array;
@@ -79,14 +87,46 @@ export class Connections {
     );
   }
 
-  /** @returns the entry of a client's packet, or -1. Templates are never found this way. */
+  /**
+   * The entry of a client's packet, else one to whose client the port is to be learnt yet (FTP data). Templates are
+   * never found this way.
+   * @returns -1 for none
+   */
   findIn(protocol: number, caddr: Address, cport: number, vaddr: Address, vport: number): ConnId {
-    return this.find(protocol, caddr, cport, vaddr, vport, false);
+    const wanted = cport === 0 ? CONN_FLAG.NO_CPORT : 0;
+    const id = this.find(protocol, caddr, cport, vaddr, vport, wanted, undefined);
+    if (id !== NONE || this.noCportCount === 0 || cport === 0) return id;
+    return this.find(protocol, caddr, 0, vaddr, vport, CONN_FLAG.NO_CPORT, undefined);
   }
 
-  /** `vaddr` is the virtual address, or the mark of a fwmark template (protocol 0) in its first word. */
-  findTemplate(protocol: number, caddr: Address, vaddr: Address, vport: number): ConnId {
-    return this.find(protocol, caddr, 0, vaddr, vport, true);
+  /**
+   * `vaddr` is the virtual address, or the mark of a fwmark template (protocol 0) in its first word.
+   * @param peData what the persistence engine took from the packet; then it must be the template's
+   */
+  findTemplate(protocol: number, caddr: Address, vaddr: Address, vport: number, peData?: string): ConnId {
+    return this.find(protocol, caddr, 0, vaddr, vport, CONN_FLAG.TEMPLATE, peData);
+  }
+
+  /**
+   * The entry of a server's packet to a client: of a masqueraded one by the server's address and port, of any other by
+   * the virtual ones.
+   * @returns -1 for none
+   */
+  findOut(protocol: number, caddr: Address, cport: number, saddr: Address, sport: number): ConnId {
+    const isV6 = caddr.family === AF_INET6;
+    const kind = protocol | (isV6 ? CLIENT_IS_V6 : 0);
+    const hash = hashTuple(this.seed, kind, caddr.words, cport);
+    for (let id = this.buckets[this.bucketOf(hash)]!; id !== NONE; id = this.next[id]!) {
+      if (
+        this.ports[id]! >>> 16 === cport &&
+        ((this.kind[id]! ^ kind) & ~DEST_IS_V6) === 0 &&
+        (this.flags[id]! & CONN_FLAG.TEMPLATE) === 0 &&
+        this.isFromServer(id, caddr, saddr, sport)
+      ) {
+        return id;
+      }
+    }
+    return NONE;
   }
 
   /** @returns the id of a new entry outside the hash, every column cleared, or -1 if the table is full. */
@@ -109,6 +149,8 @@ export class Connections {
   }
 
   release(id: ConnId): void {
+    if ((this.flags[id]! & CONN_FLAG.NO_CPORT) !== 0) this.noCportCount--;
+    if (this.peData.size > 0) this.peData.delete(id);
     this.inUse[id] = 0;
     this.count--;
     this.next[id] = this.freeIds;
@@ -124,6 +166,21 @@ export class Connections {
     this.kind[id] = protocol | (isV6 ? CLIENT_IS_V6 : 0);
     this.ports[id] = (cport << 16) | (this.ports[id]! & 0xffff);
     this.storeAddress(id, 0, caddr);
+  }
+
+  /** Says that an entry's client port, set as 0, is yet to be learnt. */
+  expectClientPort(id: ConnId): void {
+    this.flags[id]! |= CONN_FLAG.NO_CPORT;
+    this.noCportCount++;
+  }
+
+  /** Gives an entry without client port the one its first packet has. */
+  learnClientPort(id: ConnId, cport: number): void {
+    this.unhash(id);
+    this.flags[id]! &= ~CONN_FLAG.NO_CPORT;
+    this.noCportCount--;
+    this.ports[id] = (cport << 16) | (this.ports[id]! & 0xffff);
+    this.hash(id);
   }
 
   setVirtual(id: ConnId, vaddr: Address, vport: number): void {
@@ -194,11 +251,20 @@ export class Connections {
 
   /** Length of each bucket's chain in use, to judge the hash. */
   *chainLengths(): Generator<number> {
-    for (let bucket = 0; bucket < this.level + this.split; bucket++) {
+    for (let bucket = 0; bucket < this.bucketCount; bucket++) {
       let length = 0;
-      for (let id = this.buckets[bucket]!; id !== NONE; id = this.next[id]!) length++;
+      this.eachInBucket(bucket, () => length++);
       yield length;
     }
+  }
+
+  get bucketCount(): number {
+    return this.level + this.split;
+  }
+
+  /** Calls `visit` with each entry of a bucket, 0 to `bucketCount` - 1; it may not change the table. */
+  eachInBucket(bucket: number, visit: (id: ConnId) => void): void {
+    for (let id = this.buckets[bucket]!; id !== NONE; id = this.next[id]!) visit(id);
   }
 
   private find(
@@ -207,18 +273,19 @@ export class Connections {
     cport: number,
     vaddr: Address,
     vport: number,
-    template: boolean,
+    wantedFlag: number,
+    peData: string | undefined,
   ): ConnId {
     const isV6 = caddr.family === AF_INET6;
     const kind = protocol | (isV6 ? CLIENT_IS_V6 : 0);
     const ports = (cport << 16) | vport;
-    const wantedFlag = template ? CONN_FLAG.TEMPLATE : 0;
     const hash = hashTuple(this.seed, kind, caddr.words, cport);
     for (let id = this.buckets[this.bucketOf(hash)]!; id !== NONE; id = this.next[id]!) {
       if (
         this.ports[id] === ports &&
         ((this.kind[id]! ^ kind) & ~DEST_IS_V6) === 0 &&
-        (this.flags[id]! & CONN_FLAG.TEMPLATE) === wantedFlag &&
+        (this.flags[id]! & KINDS) === wantedFlag &&
+        (peData === undefined || this.peData.get(id) === peData) &&
         (isV6 ? this.matches6(id, caddr, vaddr) : this.matches4(id, caddr, vaddr))
       ) {
         return id;
@@ -240,9 +307,34 @@ export class Connections {
     return true;
   }
 
+  private isFromServer(id: ConnId, caddr: Address, saddr: Address, sport: number): boolean {
+    const isMasq = (this.flags[id]! & CONN_FLAG.METHOD_MASK) === METHOD.MASQ;
+    if ((isMasq ? this.dports[id]! : this.ports[id]! & 0xffff) !== sport) return false;
+    return this.isV6(id)
+      ? this.matchesOut6(id, caddr, saddr, isMasq)
+      : this.matchesOut4(id, caddr, saddr, isMasq);
+  }
+
+  private matchesOut4(id: ConnId, caddr: Address, saddr: Address, isMasq: boolean): boolean {
+    const at = id * 3;
+    return (
+      this.addresses4[at] === caddr.words[0] && this.addresses4[at + (isMasq ? 2 : 1)] === saddr.words[0]
+    );
+  }
+
+  private matchesOut6(id: ConnId, caddr: Address, saddr: Address, isMasq: boolean): boolean {
+    const at = id * 12;
+    const server = at + (isMasq ? 8 : 4);
+    for (let i = 0; i < 4; i++) {
+      if (this.addresses6[at + i] !== caddr.words[i] || this.addresses6[server + i] !== saddr.words[i])
+        return false;
+    }
+    return true;
+  }
+
   private storeAddress(id: ConnId, which: 0 | 1 | 2, address: Address): void {
     if (address.family === AF_INET) this.addresses4[id * 3 + which] = address.words[0];
-    else this.addresses6.set(address.words, id * 12 + which * 4);
+    else for (let i = 0; i < 4; i++) this.addresses6[id * 12 + which * 4 + i] = address.words[i]!;
   }
 
   private loadAddress(id: ConnId, which: 0 | 1 | 2, isV6: boolean): Address {

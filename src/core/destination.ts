@@ -114,6 +114,7 @@ export class Destination implements DestConfig {
       active: this.active,
       inactive: this.inactive,
       persistent: this.persistent,
+      overloaded: this.overloaded,
       stats: this.stats.read(),
     };
   }

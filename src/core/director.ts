@@ -1,9 +1,10 @@
-import { Admission } from './admission.ts';
-import type { Command, Query, QueryResults } from './commands.ts';
+import type { Command, Query, QueryResults, Totals } from './commands.ts';
 import { CONN_TABLE_SIZE, IPVS_VERSION, PROTOCOL, type ServiceKey } from './config.ts';
 import { Configuration } from './configuration.ts';
 import { CONN_FLAG } from './conn-flags.ts';
 import { Connections } from './connections.ts';
+import { Defence } from './defence.ts';
+import { EntryPath } from './entry-path.ts';
 import {
   type ConnId,
   DIRECTION,
@@ -18,20 +19,26 @@ import {
 import type { Host } from './host.ts';
 import { inverseOf } from './inverse.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { PacketPath } from './packet-path.ts';
 import { procSlice } from './proc.ts';
 import type { SchedulerSpec } from './scheduler.ts';
+import { SCTP_EVENT } from './sctp.ts';
 import type { Service } from './service.ts';
 import { Settings } from './settings.ts';
 import { ESTIMATOR_PERIOD_MS, Stats } from './stats.ts';
 import { SyncDaemons } from './sync-daemons.ts';
-import { TCP_STATE } from './tcp.ts';
 import { StateTimeouts } from './timeouts.ts';
+import type { DropReason, Hook, Verdict } from './verdict.ts';
 
 /** Commands after which entries may be left without their server. */
 const DELETIONS: ReadonlySet<Command['op']> = new Set(['delete-service', 'delete-dest', 'flush']);
 
-/** Bits of conn_reuse_mode. */
-const REUSE_FIN_WAIT = 2;
+/** What opens an entry for a plane of sockets, by protocol. */
+const OPENING_EVENTS: Readonly<Record<number, number>> = {
+  [PROTOCOL.TCP]: TCP_EVENT.SYN,
+  [PROTOCOL.UDP]: UDP_EVENT.DATAGRAM,
+  [PROTOCOL.SCTP]: SCTP_EVENT.INIT,
+};
 
 export interface DirectorOptions {
   readonly schedulers: readonly SchedulerSpec[];
@@ -57,7 +64,9 @@ export class Director implements FlowDirector {
   readonly daemons: SyncDaemons;
   readonly life: Lifecycle;
   readonly total = new Stats();
-  private readonly admission: Admission;
+  private readonly entries: EntryPath;
+  private readonly defence: Defence;
+  private readonly path: PacketPath;
   private estimateAt: number;
   /** Entries of deleted servers are to be ended at the next `expire`. */
   private sweepPending = false;
@@ -74,13 +83,19 @@ export class Director implements FlowDirector {
       options.now,
       onGone,
     );
-    this.admission = new Admission(this.life, this.settings);
+    const { life, settings, daemons } = this;
+    const { services, dests } = this.config;
+    const { host, random } = options;
+    this.entries = new EntryPath(life, services, settings, this.total);
+    this.defence = new Defence(life, dests, settings, host, random);
+    this.path = new PacketPath({ entries: this.entries, settings, defence: this.defence, daemons, host });
     this.estimateAt = options.now + ESTIMATOR_PERIOD_MS;
   }
 
   /** @throws IpvsError, and nothing is changed then */
   apply(command: Command, now: number): void {
     const { config } = this;
+    this.path.endSpent(now);
     switch (command.op) {
       case 'add-service':
         config.addService(command);
@@ -117,6 +132,7 @@ export class Director implements FlowDirector {
         break;
       case 'set-sysctl':
         this.settings.set(command.name, command.value);
+        this.defence.settingChanged(now);
         break;
     }
     if (DELETIONS.has(command.op) && this.settings.isOn('expire_nodest_conn')) this.sweepPending = true;
@@ -130,6 +146,7 @@ export class Director implements FlowDirector {
   /** @throws IpvsError */
   ask<Q extends CoreQuery>(query: Q, now: number): QueryResults[Q['query']];
   ask(query: CoreQuery, now: number): QueryResults[CoreQuery['query']] {
+    this.path.endSpent(now);
     switch (query.query) {
       case 'info':
         return { version: IPVS_VERSION, tableSize: CONN_TABLE_SIZE };
@@ -150,22 +167,41 @@ export class Director implements FlowDirector {
     }
   }
 
+  /**
+   * Takes one IP packet in, which the host has found intact (version, header checksum). Fragments are to be put
+   * together by the host: they get `VERDICT.REASSEMBLE`.
+   * @param at where in `bytes` the IP header starts
+   * @param length bytes of the packet from there
+   * @param fwmark firewall mark, 0 for none
+   * @returns what the host is to do with it; the entry, if it says one, is `packetConn`
+   */
+  packet(bytes: Uint8Array, at: number, length: number, hook: Hook, fwmark: number, now: number): Verdict {
+    return this.path.packet(bytes, at, length, hook, fwmark, now);
+  }
+
+  /** The entry of the last packet, or -1; valid until the next call of this director. */
+  get packetConn(): ConnId {
+    return this.path.conn;
+  }
+
+  /** Dropped packets by reason. */
+  drops(): Readonly<Record<DropReason, number>> {
+    return this.path.drops.read();
+  }
+
   open(flow: Flow, packets: number, bytes: number, now: number): ConnId | number {
-    let id = this.life.conns.findIn(flow.protocol, flow.caddr, flow.cport, flow.vaddr, flow.vport);
-    if (id >= 0 && this.isToBeScheduledAnew(id)) id = this.forget(id, now);
-    if (id >= 0 && this.life.destOf(id)?.available === false) {
-      if (!this.settings.isOn('expire_nodest_conn')) return NOT_OPENED.DROP;
-      id = this.forget(id, now);
-    }
+    const { protocol, caddr, cport, vaddr, vport, fwmark } = flow;
+    let id = this.life.conns.findIn(protocol, caddr, cport, vaddr, vport);
+    if (id >= 0) id = this.entries.judge(id, protocol !== PROTOCOL.UDP, now);
+    if (id === NOT_OPENED.DROP) return id;
     if (id < 0) {
-      const service = this.config.services.lookup(flow.protocol, flow.vaddr, flow.vport, flow.fwmark);
+      const service = this.config.services.lookup(protocol, vaddr, vport, fwmark);
       if (!service) return NOT_OPENED.NO_SERVICE;
-      id = this.admission.schedule(service, flow, now);
+      if (this.defence.dropsPacket()) return NOT_OPENED.DROP;
+      id = this.entries.schedule(service, flow, 0, undefined, now);
       if (id < 0) return id;
-      this.total.countConn();
     }
-    const event = flow.protocol === PROTOCOL.TCP ? TCP_EVENT.SYN : UDP_EVENT.DATAGRAM;
-    this.segment(id, DIRECTION.INPUT, event, packets, bytes, now);
+    this.segment(id, DIRECTION.INPUT, OPENING_EVENTS[protocol]!, packets, bytes, now);
     return id;
   }
 
@@ -177,12 +213,11 @@ export class Director implements FlowDirector {
     bytes: number,
     now: number,
   ): void {
-    this.life.transition(id, direction, event, this.settings.number('secure_tcp') >= 2);
-    this.touch(id, direction, packets, bytes, now);
+    this.entries.segment(id, direction, event, packets, bytes, now);
   }
 
   touch(id: ConnId, direction: Direction, packets: number, bytes: number, now: number): void {
-    this.count(id, direction, packets, bytes);
+    this.entries.count(id, direction, packets, bytes);
     this.life.put(id, now);
   }
 
@@ -201,8 +236,10 @@ export class Director implements FlowDirector {
 
   /** Does all that is due at `now`: timers, the estimator, the trash. */
   expire(now: number): void {
+    this.path.endSpent(now);
     if (this.sweepPending) this.sweep(now);
     this.life.expire(now);
+    this.defence.expire(now);
     for (const dest of this.config.trash.run(now)) this.config.dests.free(dest);
     while (now >= this.estimateAt) {
       if (this.settings.isOn('run_estimation')) this.estimate();
@@ -212,8 +249,20 @@ export class Director implements FlowDirector {
 
   /** @returns the time of the clock at which `expire` should be called next */
   nextDeadline(): number {
-    if (this.sweepPending) return 0;
-    return Math.min(this.life.wheel.nextDeadline(), this.estimateAt, this.config.trash.nextDeadline());
+    if (this.sweepPending || this.path.hasSpent) return 0;
+    return Math.min(
+      this.life.wheel.nextDeadline(),
+      this.estimateAt,
+      this.config.trash.nextDeadline(),
+      this.defence.nextDeadline(),
+    );
+  }
+
+  /** What is counted for the director as a whole. */
+  totals(): Totals {
+    const decisions: Record<string, number> = {};
+    for (const [name, { count }] of this.config.decisions) decisions[name] = count;
+    return { stats: this.total.read(), decisions, drops: this.drops() };
   }
 
   get connectionCount(): number {
@@ -223,34 +272,6 @@ export class Director implements FlowDirector {
   /** Services as they are, for planes. */
   services(): Iterable<Service> {
     return this.config.services.all();
-  }
-
-  /** A client uses its port again while the old entry is still there (ip_vs_in_hook, port reuse). */
-  private isToBeScheduledAnew(id: ConnId): boolean {
-    const { conns } = this.life;
-    if (conns.protocol(id) !== PROTOCOL.TCP) return false;
-    if (this.settings.isOn('expire_nodest_conn') && this.life.destOf(id)?.weight === 0) return true;
-    const mode = this.settings.number('conn_reuse_mode');
-    if (mode === 0 || conns.control[id]! >= 0) return false;
-    const state = conns.state[id]!;
-    if (state === TCP_STATE.TIME_WAIT || state === TCP_STATE.CLOSE) return true;
-    const unseen = (conns.flags[id]! & CONN_FLAG.NOOUTPUT) !== 0;
-    return (mode & REUSE_FIN_WAIT) !== 0 && state === TCP_STATE.FIN_WAIT && unseen;
-  }
-
-  private forget(id: ConnId, now: number): -1 {
-    if (this.life.conns.controlled[id] === 0) this.life.expireNow(id, now);
-    return -1;
-  }
-
-  private count(id: ConnId, direction: Direction, packets: number, bytes: number): void {
-    if (direction === DIRECTION.INPUT) this.life.conns.inPackets[id]! += packets;
-    const dest = this.life.destOf(id);
-    if (!dest?.available) return;
-    for (const stats of [dest.stats, dest.service.stats, this.total]) {
-      if (direction === DIRECTION.INPUT) stats.countIn(packets, bytes);
-      else stats.countOut(packets, bytes);
-    }
   }
 
   /** Ends the entries of deleted servers that control nobody, and the parents that then control nobody. */
@@ -267,7 +288,7 @@ export class Director implements FlowDirector {
 
   private estimate(): void {
     this.total.estimate();
-    for (const service of this.config.services.all()) {
+    for (const service of this.config.services.each()) {
       service.stats.estimate();
       for (const dest of service.dests) dest.stats.estimate();
     }

@@ -10,6 +10,8 @@ export interface Host {
   isBroadcast(address: Address): boolean;
   /** MTU in bytes, or `undefined` if there is no such interface. */
   interfaceMtu(name: string): number | undefined;
+  /** Pages of memory that are free or hold only buffers; a host without this method never runs low. */
+  freePages?(): number;
   /** Why a sync daemon could not send to, or join, its group on the interface; `undefined` if it could. */
   multicastProblem(daemon: DaemonConfig): Errno | undefined;
 }

@@ -1,10 +1,11 @@
-import type { Address } from './address.ts';
+import { type Address, AF_INET, AF_INET6, ipv4, ipv6 } from './address.ts';
 import { PROTOCOL } from './config.ts';
 import { CONN_FLAG } from './conn-flags.ts';
 import type { Connections } from './connections.ts';
 import type { Destination } from './destination.ts';
 import type { DestinationTable } from './destination-table.ts';
 import { type ConnId, DIRECTION, type Direction } from './flow.ts';
+import { isActiveSctpState, nextSctpState, SCTP_ROWS, SCTP_STATE } from './sctp.ts';
 import { isActiveTcpState, nextTcpState, TCP_ROWS, TCP_STATE } from './tcp.ts';
 import type { StateTimeouts } from './timeouts.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -13,6 +14,9 @@ import { TimerWheel } from './timer-wheel.ts';
 const NEW_ENTRY_SEC = 3;
 /** How long an entry is kept at a time while others depend on it. */
 const BUSY_SEC = 60;
+
+/** Destination of entries that have none. */
+const UNSPECIFIED = { [AF_INET]: ipv4(0), [AF_INET6]: ipv6(0, 0, 0, 0) } as const;
 
 /** State of a persistence template: one of its connections was once established. */
 export const TEMPLATE_ASSURED = 1;
@@ -43,7 +47,8 @@ export class Lifecycle {
   }
 
   /**
-   * Makes an entry in state 0 with its timer running and binds it to `dest`.
+   * Makes an entry in state 0 with its timer running and binds it to `dest`; without one it is for packets that go on
+   * to where they were sent. A ONE_PACKET entry is not to be found by any look-up.
    * @returns the id, or -1 if the table is full
    */
   create(
@@ -52,7 +57,7 @@ export class Lifecycle {
     cport: number,
     vaddr: Address,
     vport: number,
-    dest: Destination,
+    dest: Destination | undefined,
     dport: number,
     flags: number,
     now: number,
@@ -62,11 +67,11 @@ export class Lifecycle {
     if (id < 0) return id;
     conns.setClient(id, protocol, caddr, cport);
     conns.setVirtual(id, vaddr, vport);
-    conns.setDest(id, dest.addr, dport);
+    conns.setDest(id, dest?.addr ?? UNSPECIFIED[vaddr.family], dport);
     conns.timeoutSec[id] = NEW_ENTRY_SEC;
     conns.flags[id] = flags;
-    this.bind(id, dest);
-    conns.hash(id);
+    if (dest) this.bind(id, dest);
+    if ((flags & CONN_FLAG.ONE_PACKET) === 0) conns.hash(id);
     this.wheel.arm(id, now + NEW_ENTRY_SEC * 1000);
     return id;
   }
@@ -79,7 +84,7 @@ export class Lifecycle {
 
   /** Restarts the timer, as the end of every packet's treatment does. */
   put(id: ConnId, now: number): void {
-    this.wheel.move(id, now + this.conns.timeoutSec[id]! * 1000);
+    this.wheel.restart(id, now, this.conns.timeoutSec[id]!);
   }
 
   /** One event of the entry's protocol: new state, timeout, counting. */
@@ -88,9 +93,11 @@ export class Lifecycle {
     const protocol = conns.protocol(id);
     const inputOnly = this.noteDirection(id, direction);
     if (protocol === PROTOCOL.TCP) {
-      const row =
-        direction === DIRECTION.OUTPUT ? TCP_ROWS.OUTPUT : inputOnly ? TCP_ROWS.INPUT_ONLY : TCP_ROWS.INPUT;
-      this.setTcpState(id, nextTcpState(row + event, conns.state[id]!, secureTcp));
+      const state = nextTcpState(rowOf(TCP_ROWS, direction, inputOnly), event, conns.state[id]!, secureTcp);
+      this.setState(id, state, isActiveTcpState(state), state === TCP_STATE.ESTABLISHED);
+    } else if (protocol === PROTOCOL.SCTP) {
+      const state = nextSctpState(rowOf(SCTP_ROWS, direction, inputOnly) + event, conns.state[id]!);
+      this.setState(id, state, isActiveSctpState(state), state === SCTP_STATE.ESTABLISHED);
     } else if (direction === DIRECTION.OUTPUT) {
       this.assureTemplate(id);
     }
@@ -108,6 +115,12 @@ export class Lifecycle {
     this.now = now;
     this.wheel.cancel(id);
     this.timerEnded(id);
+  }
+
+  /** Ends an entry because memory is wanted: a parent that then controls nobody goes too, unless it is ASSURED. */
+  drop(id: ConnId, now: number): void {
+    this.conns.timeoutSec[id] = 0;
+    this.expireNow(id, now);
   }
 
   /** Takes a template out of use: it stays listed, under ports 65535, until its timer ends. */
@@ -132,19 +145,19 @@ export class Lifecycle {
     return false;
   }
 
-  private setTcpState(id: ConnId, state: number): void {
+  private setState(id: ConnId, state: number, isActive: boolean, isEstablished: boolean): void {
     const { conns } = this;
     if (state === conns.state[id]) return;
     const dest = this.destOf(id);
     const isInactive = (conns.flags[id]! & CONN_FLAG.INACTIVE) !== 0;
-    if (dest && isInactive === isActiveTcpState(state)) {
+    if (dest && isInactive === isActive) {
       const by = isInactive ? 1 : -1;
       dest.active += by;
       dest.inactive -= by;
       conns.flags[id]! ^= CONN_FLAG.INACTIVE;
     }
     conns.state[id] = state;
-    if (state === TCP_STATE.ESTABLISHED) this.assureTemplate(id);
+    if (isEstablished) this.assureTemplate(id);
   }
 
   private assureTemplate(id: ConnId): void {
@@ -182,10 +195,27 @@ export class Lifecycle {
       return;
     }
     const parent = conns.control[id]!;
+    const dropsChain = conns.timeoutSec[id] === 0;
     if (parent >= 0) conns.controlled[parent]! -= 1;
     this.unbind(id);
     this.onGone(id);
-    conns.unhash(id);
+    if ((conns.flags[id]! & CONN_FLAG.HASHED) !== 0) conns.unhash(id);
     conns.release(id);
+    if (dropsChain && parent >= 0 && conns.controlled[parent] === 0 && !this.isAssured(parent))
+      this.expireNow(parent, this.now);
   }
+
+  private isAssured(id: ConnId): boolean {
+    const { conns } = this;
+    return (conns.flags[id]! & CONN_FLAG.TEMPLATE) !== 0 && conns.state[id] === TEMPLATE_ASSURED;
+  }
+}
+
+function rowOf(
+  rows: { readonly INPUT: number; readonly OUTPUT: number; readonly INPUT_ONLY: number },
+  direction: Direction,
+  inputOnly: boolean,
+): number {
+  if (direction === DIRECTION.OUTPUT) return rows.OUTPUT;
+  return inputOnly ? rows.INPUT_ONLY : rows.INPUT;
 }

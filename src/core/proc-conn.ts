@@ -4,6 +4,7 @@ import { CONN_FLAG } from './conn-flags.ts';
 import type { Director } from './director.ts';
 import type { ConnId } from './flow.ts';
 import { TEMPLATE_ASSURED } from './lifecycle.ts';
+import { SCTP_STATE_NAMES } from './sctp.ts';
 import { protocolName } from './service.ts';
 import { TCP_STATE_NAMES } from './tcp.ts';
 
@@ -32,6 +33,8 @@ export function connLine(director: Director, name: ConnProcName, id: ConnId, now
   }
   const remainingMs = director.life.wheel.expiresAt[id]! - now;
   line.push(String(Math.max(0, Math.floor(remainingMs / 1000))).padStart(7));
+  const peData = conns.peData.get(id);
+  if (peData !== undefined && name === 'ip_vs_conn') line.push('sip', peData);
   return `${line.join(' ')}\n`;
 }
 
@@ -39,6 +42,7 @@ function connStateName({ life: { conns } }: Director, id: ConnId): string {
   const state = conns.state[id]!;
   if ((conns.flags[id]! & CONN_FLAG.TEMPLATE) !== 0) return state === TEMPLATE_ASSURED ? 'ASSURED' : 'NONE';
   if (conns.protocol(id) === PROTOCOL.TCP) return TCP_STATE_NAMES[state] ?? 'ERR!';
+  if (conns.protocol(id) === PROTOCOL.SCTP) return SCTP_STATE_NAMES[state] ?? 'ERR!';
   return conns.protocol(id) === PROTOCOL.UDP ? 'UDP' : 'NONE';
 }
 

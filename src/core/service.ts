@@ -10,6 +10,11 @@ import type { Destination } from './destination.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Stats } from './stats.ts';
 
+/** How often the schedulers of one name have chosen a server. */
+export interface DecisionCount {
+  count: number;
+}
+
 /** A virtual service and its destinations. */
 export class Service implements ServiceKey {
   readonly family: Family;
@@ -27,6 +32,8 @@ export class Service implements ServiceKey {
   /** Newest first. */
   readonly dests: Destination[] = [];
   readonly stats = new Stats();
+  /** Shared by all services with this scheduler. */
+  decisions: DecisionCount = { count: 0 };
 
   constructor(config: ServiceConfig, flags: number, scheduler: Scheduler | undefined) {
     this.family = config.family;

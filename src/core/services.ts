@@ -1,5 +1,6 @@
-import { type Address, type Family, sameAddress } from './address.ts';
-import { PROTOCOL, type ServiceKey } from './config.ts';
+import { type Address, AF_INET, type Family, sameAddress } from './address.ts';
+import { METHOD, PROTOCOL, type ServiceKey } from './config.ts';
+import type { Destination } from './destination.ts';
 import type { Service } from './service.ts';
 
 /** A power of two. The kernel has 256; more keep large tables quick, and the order between buckets means nothing. */
@@ -14,9 +15,15 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 export class Services {
   private readonly byAddress: Service[][] = Array.from({ length: BUCKETS }, () => []);
   private readonly byMark: Service[][] = Array.from({ length: BUCKETS }, () => []);
+  /** The same services in the order of their making. */
+  private readonly addressed = new Set<Service>();
+  private readonly marked = new Set<Service>();
   private portZeroCount = 0;
   private ftpCount = 0;
   count = 0;
+  /** Services of IPv4 and of IPv6: without any, packets of the family are not looked at. */
+  ipv4Count = 0;
+  ipv6Count = 0;
 
   find(key: ServiceKey): Service | undefined {
     return key.fwmark !== 0
@@ -38,20 +45,49 @@ export class Services {
     return found;
   }
 
+  /** Whether some service has the engine `sip`, whose servers may begin flows. */
+  hasSip = false;
+
+  /** To be called when services or their engines have changed. */
+  noteEngines(): void {
+    this.hasSip = false;
+    for (const service of this.each()) if (service.pe === 'sip') this.hasSip = true;
+  }
+
+  /** The masqueraded server at an address and port, if there is one. */
+  findMasqDest(protocol: number, addr: Address, port: number): Destination | undefined {
+    for (const service of this.each()) {
+      if (service.protocol !== protocol && service.fwmark === 0) continue;
+      const dest = service.dests.find(
+        (each) => each.method === METHOD.MASQ && each.port === port && sameAddress(each.addr, addr),
+      );
+      if (dest) return dest;
+    }
+    return undefined;
+  }
+
   add(service: Service): void {
     this.bucket(service).unshift(service);
+    (service.fwmark !== 0 ? this.marked : this.addressed).add(service);
     this.tally(service, 1);
   }
 
   remove(service: Service): void {
     const bucket = this.bucket(service);
     bucket.splice(bucket.indexOf(service), 1);
+    (service.fwmark !== 0 ? this.marked : this.addressed).delete(service);
     this.tally(service, -1);
   }
 
-  /** Address services first; newest first within a bucket. */
-  *all(): Generator<Service> {
-    for (const table of [this.byAddress, this.byMark]) for (const bucket of table) yield* bucket;
+  /** All services, the oldest first; nothing is copied. */
+  *each(): Generator<Service> {
+    yield* this.addressed;
+    yield* this.marked;
+  }
+
+  /** As a kernel lists them: address services first, by bucket, the newest first within a bucket. */
+  all(): Service[] {
+    return [...byBucket(this.addressed, addressBucketOf), ...byBucket(this.marked, markBucketOf)];
   }
 
   private findExact(protocol: number, addr: Address, port: number): Service | undefined {
@@ -71,18 +107,28 @@ export class Services {
 
   private bucket(service: Service): Service[] {
     return service.fwmark !== 0
-      ? this.byMark[service.fwmark & (BUCKETS - 1)]!
-      : this.byAddress[addressBucket(service.protocol, service.addr, service.port)]!;
+      ? this.byMark[markBucketOf(service)]!
+      : this.byAddress[addressBucketOf(service)]!;
   }
 
   private tally(service: Service, by: 1 | -1): void {
     this.count += by;
+    if (service.family === AF_INET) this.ipv4Count += by;
+    else this.ipv6Count += by;
     if (service.port === 0) this.portZeroCount += by;
     if (service.port === FTP_PORT) this.ftpCount += by;
   }
 }
 
 const isFtpData = (port: number): boolean => port === FTP_DATA_PORT || port >= FIRST_UNPRIVILEGED_PORT;
+
+const markBucketOf = ({ fwmark }: Service): number => fwmark & (BUCKETS - 1);
+
+const addressBucketOf = ({ protocol, addr, port }: Service): number => addressBucket(protocol, addr, port);
+
+function byBucket(services: Iterable<Service>, bucketOf: (service: Service) => number): Service[] {
+  return [...services].reverse().sort((a, b) => bucketOf(a) - bucketOf(b));
+}
 
 function addressBucket(protocol: number, addr: Address, port: number): number {
   const [a, b, c, d] = addr.words;

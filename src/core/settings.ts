@@ -77,22 +77,34 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 
-/** These switch from 2, "defending", back to 1 once memory suffices, which it always does here. */
-const DEFENCES: readonly SettingName[] = ['drop_entry', 'drop_packet', 'secure_tcp'];
+/** Settings that switch between 1, memory suffices, and 2, it is low. */
+export const DEFENCES = ['drop_entry', 'drop_packet', 'secure_tcp'] as const;
+export type DefenceName = (typeof DEFENCES)[number];
+
+const isDefence = (name: SettingName): boolean => DEFENCES.some((defence) => defence === name);
 
 const isSetting = (name: string): name is SettingName => Object.hasOwn(SETTINGS, name);
 
 /** The values of the settings; texts as their files show them. */
 export class Settings {
   private readonly values = new Map<SettingName, string>();
+  /** The first integer of each value, for the packet path. */
+  readonly numbers: Readonly<Record<SettingName, number>>;
+
+  constructor() {
+    const numbers: Partial<Record<SettingName, number>> = {};
+    for (const name of Object.keys(SETTINGS) as SettingName[])
+      numbers[name] = Number.parseInt(SETTINGS[name].value, 10);
+    this.numbers = numbers as Record<SettingName, number>;
+  }
 
   /** The first integer of the value. */
   number(name: SettingName): number {
-    return Number.parseInt(this.text(name), 10);
+    return this.numbers[name];
   }
 
   isOn(name: SettingName): boolean {
-    return this.number(name) !== 0;
+    return this.numbers[name] !== 0;
   }
 
   /**
@@ -109,8 +121,19 @@ export class Settings {
     if (!written || !isAccepted(name, values)) {
       throw new IpvsError('EINVAL', `net.ipv4.vs.${name} does not take the value '${text.trim()}'`);
     }
-    const isDefending = DEFENCES.includes(name) && values[0] === 2n;
-    this.values.set(name, isDefending ? '1' : values.join('\t'));
+    // The next look at memory says whether it is 2.
+    const isDefending = isDefence(name) && values[0] === 2n;
+    this.store(name, isDefending ? '1' : values.join('\t'));
+  }
+
+  /** Says of a defence in mode 1 or 2 whether memory is low, so that it defends. */
+  setDefending(name: DefenceName, isDefending: boolean): void {
+    this.store(name, isDefending ? '2' : '1');
+  }
+
+  private store(name: SettingName, value: string): void {
+    this.values.set(name, value);
+    (this.numbers as Record<SettingName, number>)[name] = Number.parseInt(value, 10);
   }
 
   /** Without a name: all, sorted by name. @throws IpvsError ENOENT */

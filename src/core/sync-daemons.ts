@@ -25,6 +25,10 @@ export class SyncDaemons {
     return this.running.some((daemon) => daemon !== undefined);
   }
 
+  get isBackup(): boolean {
+    return this.running[DAEMON_STATE.BACKUP - 1] !== undefined;
+  }
+
   /** Master first. */
   list(): DaemonConfig[] {
     return this.running.filter((daemon) => daemon !== undefined);

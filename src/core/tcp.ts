@@ -1,3 +1,6 @@
+import { TCP_EVENT } from './flow.ts';
+import { TCP_FLAG } from './wire/tcp.ts';
+
 /** States of a TCP connection entry, numbered as in the kernel (ip_vs_proto_tcp.c). */
 export const TCP_STATE = {
   NONE: 0,
@@ -29,6 +32,9 @@ export const TCP_STATE_NAMES = [
 
 /** Default timeout of each state in seconds. */
 export const TCP_TIMEOUTS_SEC = [2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120] as const;
+
+/** A segment without SYN, FIN, ACK and RST: it closes the entry. */
+const NO_TCP_EVENT = 4;
 
 /** Rows of a table: direction * 4 + event. INPUT_ONLY is for entries whose replies are not seen. */
 export const TCP_ROWS = { INPUT: 0, OUTPUT: 4, INPUT_ONLY: 8 } as const;
@@ -74,9 +80,22 @@ const SECURE = table(`
   CL CL CL SR CL CL CL CL LA LI CL
 `);
 
-/** @param row one of TCP_ROWS plus a TCP_EVENT; @param secure use the table of the secure_tcp defence */
-export function nextTcpState(row: number, state: number, secure: boolean): number {
-  return (secure ? SECURE : NORMAL)[row * STATES + state]!;
+/**
+ * @param row one of TCP_ROWS
+ * @param event a TCP_EVENT or NO_TCP_EVENT
+ * @param secure use the table of the secure_tcp defence
+ */
+export function nextTcpState(row: number, event: number, state: number, secure: boolean): number {
+  if (event === NO_TCP_EVENT) return TCP_STATE.CLOSE;
+  return (secure ? SECURE : NORMAL)[(row + event) * STATES + state]!;
+}
+
+/** The event of a segment's flags: the first of RST, SYN, FIN and ACK that is set. */
+export function tcpEvent(flags: number): number {
+  if ((flags & TCP_FLAG.RST) !== 0) return TCP_EVENT.RST;
+  if ((flags & TCP_FLAG.SYN) !== 0) return TCP_EVENT.SYN;
+  if ((flags & TCP_FLAG.FIN) !== 0) return TCP_EVENT.FIN;
+  return (flags & TCP_FLAG.ACK) !== 0 ? TCP_EVENT.ACK : NO_TCP_EVENT;
 }
 
 export const isActiveTcpState = (state: number): boolean => ACTIVE[state]!;

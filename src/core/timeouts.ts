@@ -1,5 +1,6 @@
 import { PROTOCOL, type Timeouts } from './config.ts';
 import { IpvsError } from './errors.ts';
+import { SCTP_TIMEOUTS_SEC } from './sctp.ts';
 import { TCP_STATE, TCP_TIMEOUTS_SEC } from './tcp.ts';
 
 /** Largest timeout in seconds that the kernel's clock of 100 ticks a second carries. */
@@ -15,7 +16,8 @@ export class StateTimeouts {
 
   of(protocol: number, state: number): number {
     if (protocol === PROTOCOL.TCP) return this.tcp[state]!;
-    return protocol === PROTOCOL.UDP ? this.udpSec : OTHER_SEC;
+    if (protocol === PROTOCOL.UDP) return this.udpSec;
+    return protocol === PROTOCOL.SCTP ? SCTP_TIMEOUTS_SEC[state]! : OTHER_SEC;
   }
 
   read(): Timeouts {

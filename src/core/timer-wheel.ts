@@ -40,8 +40,9 @@ export class TimerWheel {
     this.link(id, tickAt(expiresAt));
   }
 
-  /** Moves an armed timer. */
-  move(id: number, expiresAt: number): void {
+  /** Moves an armed timer to so many seconds from `now`: whole seconds, so that no number is boxed on the way here. */
+  restart(id: number, now: number, seconds: number): void {
+    const expiresAt = now + seconds * 1000;
     this.expiresAt[id] = expiresAt;
     const tick = tickAt(expiresAt);
     if (tick < this.tickOf[id]!) {

@@ -47,7 +47,10 @@ const NOTES: Partial<Record<VerbName, string>> = {
     'On the signals TERM and INT it lets connections end for as long as `--drain` says, then stops; a second signal ' +
     'ends it at once. With `--proc-snapshots`, programs that read /proc/net/ip_vs and its likes find them in ' +
     '$UIPVS_RUNTIME_DIR/proc/net; for the node exporter of Prometheus, ' +
-    '`--path.procfs=$UIPVS_RUNTIME_DIR/proc --collector.disable-defaults --collector.ipvs`.',
+    '`--path.procfs=$UIPVS_RUNTIME_DIR/proc --collector.disable-defaults --collector.ipvs`. With `--metrics`, ' +
+    'Prometheus finds /metrics there, and probes /healthz and /readyz; `--metrics-labels` keeps some of family, ' +
+    'local_address, local_mark, local_port, proto, remote_address and remote_port, and adds up what then has equal ' +
+    'labels.',
   'install-links':
     'Existing links of this program are left as they are. If one of the names is taken by anything else, nothing is ' +
     'changed and the status is 1.',

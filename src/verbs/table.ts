@@ -73,6 +73,11 @@ export const VERBS = {
       ['--drain SEC', 'how long connections may end by themselves at the stop'],
       ['--conn-max N', 'size of the connection table'],
       ['--proc-snapshots', 'every 2 s, write files as those of /proc/net below UIPVS_RUNTIME_DIR'],
+      [
+        '--metrics ADDRESS',
+        'serve metrics and health over HTTP on ADDR:PORT, PORT of 127.0.0.1, or unix:PATH',
+      ],
+      ['--metrics-labels LIST', 'the labels that metrics of services and servers keep, between commas'],
     ],
   },
   'install-links': {

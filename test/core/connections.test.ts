@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6 } from '../../src/core/address.ts';
+import { METHOD } from '../../src/core/config.ts';
 import { CONN_FLAG } from '../../src/core/conn-flags.ts';
 import { Connections } from '../../src/core/connections.ts';
 
@@ -9,7 +10,12 @@ const SERVER = ipv4(0x0a020001);
 
 describe('connection table', () => {
   test('finds what was hashed and nothing else, under any sequence of additions and removals', () => {
-    const step = fc.record({ remove: fc.boolean(), client: fc.nat(5), port: fc.nat(5), v6: fc.boolean() });
+    const step = fc.record({
+      remove: fc.boolean(),
+      client: fc.nat(5),
+      port: fc.integer({ min: 1, max: 6 }),
+      v6: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
         const table = new Connections(64, 7);
@@ -35,11 +41,11 @@ describe('connection table', () => {
   test('keeps every entry reachable while its buckets grow', () => {
     const table = new Connections(50_000, 3);
     const ids = Array.from({ length: 50_000 }, (_, n) =>
-      insert(table, ipv4(0x0a010000 + (n >> 8)), n & 255, VIP),
+      insert(table, ipv4(0x0a010000 + (n >> 8)), 1 + (n & 255), VIP),
     );
-    expect(ids.every((id, n) => table.findIn(6, ipv4(0x0a010000 + (n >> 8)), n & 255, VIP, 80) === id)).toBe(
-      true,
-    );
+    expect(
+      ids.every((id, n) => table.findIn(6, ipv4(0x0a010000 + (n >> 8)), 1 + (n & 255), VIP, 80) === id),
+    ).toBe(true);
     expect(table.allocate()).toBe(-1);
   });
 
@@ -50,6 +56,30 @@ describe('connection table', () => {
     table.flags[id]! |= CONN_FLAG.TEMPLATE;
     expect(table.findTemplate(6, ipv4(1), VIP, 80)).toBe(id);
     expect(table.findIn(6, ipv4(1), 0, VIP, 80)).toBe(-1);
+  });
+
+  test('finds an entry whose client port is unknown by any port, and by no other once it is learnt', () => {
+    const table = new Connections(8, 1);
+    const id = insert(table, ipv4(1), 0, VIP);
+    table.expectClientPort(id);
+    expect(table.findIn(6, ipv4(1), 4000, VIP, 80)).toBe(id);
+    expect(table.findIn(6, ipv4(2), 4000, VIP, 80)).toBe(-1);
+    table.learnClientPort(id, 4000);
+    expect(table.findIn(6, ipv4(1), 4000, VIP, 80)).toBe(id);
+    expect(table.findIn(6, ipv4(1), 4001, VIP, 80)).toBe(-1);
+  });
+
+  test.each([
+    { method: METHOD.MASQ, from: SERVER, port: 8080, found: true },
+    { method: METHOD.MASQ, from: VIP, port: 80, found: false },
+    { method: METHOD.ROUTE, from: SERVER, port: 8080, found: false },
+    { method: METHOD.ROUTE, from: VIP, port: 80, found: true },
+  ])('an entry of method $method answers from port $port: $found', ({ method, from, port, found }) => {
+    const table = new Connections(8, 1);
+    const id = insert(table, ipv4(1), 4000, VIP);
+    table.flags[id]! |= method;
+    expect(table.findOut(6, ipv4(1), 4000, from, port)).toBe(found ? id : -1);
+    expect(table.findOut(6, ipv4(1), 4001, from, port)).toBe(-1);
   });
 
   test('spreads clients of one network evenly over the low bits of the hash', () => {

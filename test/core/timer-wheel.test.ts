@@ -21,7 +21,7 @@ describe('timer wheel', () => {
   test('moves a timer to an earlier deadline', () => {
     const wheel = new TimerWheel(IDS, 0);
     wheel.arm(0, sec(900));
-    wheel.move(0, sec(10));
+    wheel.restart(0, 0, 10);
     expect(fired(wheel, sec(10))).toEqual([0]);
   });
 
@@ -47,9 +47,10 @@ describe('timer wheel', () => {
         let now = 0;
         for (const { what, id, delay: ms } of steps) {
           if (what === 'set') {
-            if (deadlines.has(id)) wheel.move(id, now + ms);
+            const seconds = Math.floor(ms / 1000);
+            if (deadlines.has(id)) wheel.restart(id, now, seconds);
             else wheel.arm(id, now + ms);
-            deadlines.set(id, now + ms);
+            deadlines.set(id, now + (deadlines.has(id) ? sec(seconds) : ms));
           } else if (what === 'cancel') {
             if (deadlines.delete(id)) wheel.cancel(id);
           } else {
