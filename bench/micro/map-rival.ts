@@ -52,10 +52,10 @@ export class MapRival {
     });
   }
 
-  packet(bytes: Uint8Array, now: number): boolean {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const at = (bytes[0]! & 15) * 4;
-    const key = keyOf(view.getInt32(12), view.getUint16(at), view.getInt32(16), view.getUint16(at + 2));
+  packet(bytes: Uint8Array, ip: number, now: number): boolean {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + ip);
+    const tcp = (view.getUint8(0) & 15) * 4;
+    const key = keyOf(view.getInt32(12), view.getUint16(tcp), view.getInt32(16), view.getUint16(tcp + 2));
     const entry = this.entries.get(key);
     if (!entry) return false;
     entry.state = NEXT[entry.state] ?? entry.state;

@@ -110,7 +110,15 @@ export class Destination implements DestConfig {
 
   entry(): DestEntry {
     return {
-      ...this.config(),
+      addr: this.addr,
+      port: this.port,
+      weight: this.weight,
+      method: this.method,
+      upperThreshold: this.upperThreshold,
+      lowerThreshold: this.lowerThreshold,
+      tunnelType: this.tunnelType,
+      tunnelPort: this.tunnelPort,
+      tunnelFlags: this.tunnelFlags,
       active: this.active,
       inactive: this.inactive,
       persistent: this.persistent,

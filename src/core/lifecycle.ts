@@ -29,7 +29,7 @@ export class Lifecycle {
   private readonly timeouts: StateTimeouts;
   private readonly onGone: (id: ConnId) => void;
   private now = 0;
-  private readonly fire = (id: ConnId): void => this.timerEnded(id);
+  private readonly fire = (id: ConnId, isLast: boolean): boolean => this.timerDue(id, isLast);
 
   /** @param onGone called while a removed entry can still be read, just before its id is free */
   constructor(
@@ -184,6 +184,13 @@ export class Lifecycle {
     else if ((flags & CONN_FLAG.INACTIVE) !== 0) dest.inactive--;
     else dest.active--;
     dest.checkLowerThreshold();
+  }
+
+  /** @returns whether to ask again: what it controls may end in the same moment, and then it ends too */
+  private timerDue(id: ConnId, isLast: boolean): boolean {
+    if (!isLast && this.conns.controlled[id]! > 0) return true;
+    this.timerEnded(id);
+    return false;
   }
 
   /** The timer of `id` is disarmed when this is called. */

@@ -5,6 +5,11 @@ const SLOTS = 8192;
 const NONE = -1;
 /** In the column of ticks: linked nowhere. */
 const UNLINKED = -1;
+/** Due, and to be fired when the others of its slot have been. */
+const DEFERRED = -2;
+
+/** Called with the id of a timer that is due. */
+type Fire = (id: number, isLast: boolean) => unknown;
 
 /**
  * A timer for each of `capacity` ids. A deadline is exact to the ms; slots only sort. A timer that moves away writes
@@ -25,6 +30,7 @@ export class TimerWheel {
   private currentTick: number;
   /** Head of the list that `expireSlot` works off. */
   private pending = NONE;
+  private readonly deferred: number[] = [];
 
   constructor(capacity: number, now: number) {
     this.expiresAt = new Float64Array(capacity);
@@ -56,10 +62,11 @@ export class TimerWheel {
   }
 
   /**
-   * Disarms each timer due at `now` and calls `fire` with its id; `fire` may arm it again.
+   * Disarms each timer due at `now` and calls `fire` with its id; `fire` may arm it again. If `fire` answers true, it
+   * is called once more for that id, with `isLast`, after the other timers of the same 128 ms.
    * Cost: the slots passed since the last call and the entries in them.
    */
-  expire(now: number, fire: (id: number) => void): void {
+  expire(now: number, fire: Fire): void {
     const lastTick = tickAt(now);
     const passed = Math.min(lastTick - this.currentTick, SLOTS - 1);
     for (let tick = lastTick - passed; tick <= lastTick; tick++) {
@@ -80,7 +87,7 @@ export class TimerWheel {
     return Number.POSITIVE_INFINITY;
   }
 
-  private expireSlot(tick: number, now: number, fire: (id: number) => void): void {
+  private expireSlot(tick: number, now: number, fire: Fire): void {
     let id = this.heads[tick & (SLOTS - 1)]!;
     if (id === NONE) return;
     this.heads[tick & (SLOTS - 1)] = NONE;
@@ -92,8 +99,25 @@ export class TimerWheel {
       this.pending = this.next[id]!;
       if (this.pending !== NONE) this.prev[this.pending] = NONE;
       this.tickOf[id] = UNLINKED;
-      if (this.expiresAt[id]! <= now) fire(id);
-      else this.link(id, tickAt(this.expiresAt[id]!));
+      const due = tickAt(this.expiresAt[id]!);
+      // One that moved away takes its turn in its own slot, even if that is due too.
+      if (this.expiresAt[id]! > now || due > tick) this.link(id, due);
+      else if (fire(id, false) === true) this.defer(id);
+    }
+    if (this.deferred.length > 0) this.fireDeferred(now, fire);
+  }
+
+  private defer(id: number): void {
+    this.tickOf[id] = DEFERRED;
+    this.deferred.push(id);
+  }
+
+  private fireDeferred(now: number, fire: Fire): void {
+    for (const id of this.deferred.splice(0)) {
+      if (this.tickOf[id] !== DEFERRED) continue;
+      this.tickOf[id] = UNLINKED;
+      if (this.expiresAt[id]! > now) this.link(id, tickAt(this.expiresAt[id]!));
+      else fire(id, true);
     }
   }
 
@@ -109,7 +133,10 @@ export class TimerWheel {
   }
 
   private unlink(id: number): void {
-    if (this.tickOf[id] === UNLINKED) return;
+    if (this.tickOf[id]! < 0) {
+      this.tickOf[id] = UNLINKED;
+      return;
+    }
     const before = this.prev[id]!;
     const after = this.next[id]!;
     if (after !== NONE) this.prev[after] = before;

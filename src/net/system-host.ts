@@ -8,6 +8,7 @@ import { monotonicNow } from './clock.ts';
 
 const LOOPBACK_MTU = 65536;
 const DEFAULT_MTU = 1500;
+const KIB_PER_PAGE = 4;
 
 /** Asking the system takes longer than a whole change of the configuration: what it said holds for a second. */
 const CACHE_MS = 1000;
@@ -37,6 +38,15 @@ export class SystemHost implements Host {
     if (!interfaceNames().includes(name)) return undefined;
     const text = firstReadable([`/proc/sys/net/ipv6/conf/${name}/mtu`, `/sys/class/net/${name}/mtu`]);
     return text ? Number.parseInt(text, 10) : name === 'lo' ? LOOPBACK_MTU : DEFAULT_MTU;
+  }
+
+  freePages(): number {
+    const text = firstReadable(['/proc/meminfo']) ?? '';
+    const kib = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN);
+    const free = kib('MemFree') + kib('Buffers');
+    // What cannot be read is not short.
+    return Number.isNaN(free) ? Number.POSITIVE_INFINITY : Math.floor(free / KIB_PER_PAGE);
   }
 
   /** A backup is never refused for the state of its interface. */

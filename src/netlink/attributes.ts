@@ -1,5 +1,5 @@
 import { decodeUtf8 } from './utf8.ts';
-import { type RawAttribute, readRawAttributes } from './wire.ts';
+import { attributeBytes, type RawAttribute, readRawAttributes } from './wire.ts';
 
 /**
  * What a value must look like: an integer of at least that many bytes (the rest is ignored, as the kernel does), raw
@@ -30,13 +30,13 @@ export class Attributes {
 
   /** True if every one of the attributes is there. */
   has(...types: readonly number[]): boolean {
-    return types.every((type) => this.bytes(type) !== undefined);
+    return types.every((type) => this.find(type) !== undefined);
   }
 
   /** @returns the value, or `undefined` if the attribute is missing. */
   bytes(type: number): Uint8Array | undefined {
-    for (let i = this.all.length - 1; i >= 0; i--) if (this.all[i]!.type === type) return this.all[i]!.value;
-    return undefined;
+    const found = this.find(type);
+    return found && attributeBytes(found);
   }
 
   /** @returns the first `length` bytes, with zeros for what is missing. */
@@ -86,11 +86,11 @@ export class Attributes {
   /** @returns the text whose UTF-8 bytes are spread over all attributes of that number. */
   joinedText(type: number): string {
     const parts = this.all.filter((attribute) => attribute.type === type);
-    const bytes = new Uint8Array(parts.reduce((sum, { value }) => sum + value.length, 0));
+    const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
     let at = 0;
-    for (const { value } of parts) {
-      bytes.set(value, at);
-      at += value.length;
+    for (const part of parts) {
+      bytes.set(attributeBytes(part), at);
+      at += part.length;
     }
     return decodeUtf8(bytes);
   }
@@ -101,17 +101,25 @@ export class Attributes {
     return typeof inner === 'string' ? new Attributes([]) : inner;
   }
 
+  private find(type: number): RawAttribute | undefined {
+    for (let i = this.all.length - 1; i >= 0; i--) if (this.all[i]!.type === type) return this.all[i];
+    return undefined;
+  }
+
   private littleEndian(type: number, size: number): number {
-    const bytes = this.bytes(type);
+    const found = this.find(type);
+    if (!found) return 0;
     let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + (bytes?.[i] ?? 0);
+    for (let i = Math.min(size, found.length) - 1; i >= 0; i--)
+      value = value * 256 + found.source[found.at + i]!;
     return value;
   }
 
   private bigEndian(type: number, size: number): number {
-    const bytes = this.bytes(type);
+    const found = this.find(type);
+    if (!found) return 0;
     let value = 0;
-    for (let i = 0; i < size; i++) value = value * 256 + (bytes?.[i] ?? 0);
+    for (let i = 0; i < size; i++) value = value * 256 + (i < found.length ? found.source[found.at + i]! : 0);
     return value;
   }
 }
@@ -122,23 +130,24 @@ export class Attributes {
  */
 export function readAttributes(bytes: Uint8Array, policy: Policy): Attributes | 'EINVAL' | 'ERANGE' {
   const known = readRawAttributes(bytes).filter(({ type }) => policy[type] !== undefined);
-  for (const { type, value } of known) {
-    const problem = check(value, policy[type]!);
+  for (const attribute of known) {
+    const problem = check(attribute, policy[attribute.type]!);
     if (problem) return problem;
   }
   return new Attributes(known);
 }
 
-function check(value: Uint8Array, rule: Rule): 'EINVAL' | 'ERANGE' | undefined {
+function check(attribute: RawAttribute, rule: Rule): 'EINVAL' | 'ERANGE' | undefined {
+  const { length } = attribute;
   switch (rule.kind) {
     case 'integer':
-      return value.length < rule.size ? 'ERANGE' : undefined;
+      return length < rule.size ? 'ERANGE' : undefined;
     case 'bytes':
-      return value.length < (rule.min ?? 0) || value.length > (rule.max ?? Infinity) ? 'ERANGE' : undefined;
+      return length < (rule.min ?? 0) || length > (rule.max ?? Infinity) ? 'ERANGE' : undefined;
     case 'nested':
-      return value.length > 0 && value.length < 4 ? 'ERANGE' : undefined;
+      return length > 0 && length < 4 ? 'ERANGE' : undefined;
     case 'text':
-      return checkText(value, rule.max);
+      return checkText(attributeBytes(attribute), rule.max);
   }
 }
 

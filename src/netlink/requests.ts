@@ -110,13 +110,18 @@ export function readDestConfig(attributes: Attributes, serviceFamily: Family): D
   );
 }
 
+/** Missing bytes of an address count as 0. */
+const NO_BYTES = new Uint8Array(0);
+
 function destKey(dest: Attributes, family: Family): DestKey {
-  return { addr: addressFromBytes(family, dest.padded(DEST.ADDR, 16)), port: dest.be16(DEST.PORT) };
+  return { addr: addressFromBytes(family, dest.bytes(DEST.ADDR) ?? NO_BYTES), port: dest.be16(DEST.PORT) };
 }
 
 export function destConfig(dest: Attributes, family: Family): DestConfig {
+  const { addr, port } = destKey(dest, family);
   return {
-    ...destKey(dest, family),
+    addr,
+    port,
     method: dest.u32(DEST.FWD_METHOD) & METHOD_MASK,
     weight: dest.i32(DEST.WEIGHT),
     upperThreshold: dest.u32(DEST.U_THRESH),

@@ -32,11 +32,22 @@ export interface Message {
   readonly payload: Uint8Array;
 }
 
-/** An attribute as it stands in a message; `type` without the bits for nesting and byte order. */
+/**
+ * An attribute as it stands in a message; `type` without the bits for nesting and byte order. The value stays where it
+ * is: a view of each of a large dump's attributes would take longer than all else.
+ */
 export interface RawAttribute {
   readonly type: number;
-  readonly value: Uint8Array;
+  readonly source: Uint8Array;
+  /** Where the value starts. */
+  readonly at: number;
+  /** Bytes of the value. */
+  readonly length: number;
 }
+
+/** A view of an attribute's value. */
+export const attributeBytes = ({ source, at, length }: RawAttribute): Uint8Array =>
+  source.subarray(at, at + length);
 
 export const align4 = (length: number): number => (length + 3) & ~3;
 
@@ -64,16 +75,29 @@ export function readMessages(datagram: Uint8Array): Message[] {
   return messages;
 }
 
+/** Whether a message of the datagram has a type for which `holds`; ends where readMessages does. */
+export function someMessageType(datagram: Uint8Array, holds: (type: number) => boolean): boolean {
+  const view = viewOf(datagram);
+  for (let at = 0; datagram.length - at >= HEADER_LEN; ) {
+    const length = view.getUint32(at, true);
+    if (length < HEADER_LEN || length > datagram.length - at) return false;
+    if (holds(view.getUint16(at + 4, true))) return true;
+    at += align4(length);
+  }
+  return false;
+}
+
 /** Splits bytes into attributes; like nla_for_each_attr it ends at the first one that does not fit. */
 export function readRawAttributes(bytes: Uint8Array): RawAttribute[] {
-  const view = viewOf(bytes);
   const attributes: RawAttribute[] = [];
   for (let at = 0; bytes.length - at >= ATTRIBUTE_HEADER_LEN; ) {
-    const length = view.getUint16(at, true);
+    const length = bytes[at]! | (bytes[at + 1]! << 8);
     if (length < ATTRIBUTE_HEADER_LEN || length > bytes.length - at) break;
     attributes.push({
-      type: view.getUint16(at + 2, true) & 0x3fff,
-      value: bytes.subarray(at + ATTRIBUTE_HEADER_LEN, at + length),
+      type: (bytes[at + 2]! | (bytes[at + 3]! << 8)) & 0x3fff,
+      source: bytes,
+      at: at + ATTRIBUTE_HEADER_LEN,
+      length: length - ATTRIBUTE_HEADER_LEN,
     });
     at += align4(length);
   }

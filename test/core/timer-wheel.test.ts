@@ -37,6 +37,21 @@ describe('timer wheel', () => {
     expect(fired(wheel, sec(60))).toEqual([]);
   });
 
+  test('fires a timer that asks for it after the others of its moment, unless it is cancelled meanwhile', () => {
+    for (const cancelled of [false, true]) {
+      const wheel = new TimerWheel(IDS, 0);
+      for (const id of [0, 1, 2]) wheel.arm(id, 500);
+      const seen: string[] = [];
+      wheel.expire(500, (id, isLast) => {
+        seen.push(isLast ? `${id} again` : `${id}`);
+        if (cancelled && id === 0) wheel.cancel(2);
+        return id === 2 && !isLast;
+      });
+      expect(seen.sort()).toEqual(cancelled ? ['0', '1', '2'] : ['0', '1', '2', '2 again']);
+      expect(wheel.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+    }
+  });
+
   test('behaves as a plain list of deadlines under any sequence of calls', () => {
     const delay = fc.oneof(fc.nat(2000), fc.nat(sec(2000)));
     const step = fc.record({ what: fc.constantFrom('set', 'cancel', 'pass'), id: fc.nat(IDS - 1), delay });
