@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnspecified, sameAddress } from '../core/address.ts';
 import type { Command, ServingState } from '../core/commands.ts';
-import { type DestConfig, METHOD, PROTOCOL, SERVICE_FLAG, type ServiceKey } from '../core/config.ts';
+import { type DestConfig, METHOD, PROTOCOL, type ServiceKey } from '../core/config.ts';
 import { IpvsError } from '../core/errors.ts';
 import type { ConnId, FlowDirector } from '../core/flow.ts';
 import { Bindings } from './bindings.ts';
@@ -15,6 +15,8 @@ import type { TcpRelay, UdpRelay } from './relay.ts';
 import {
   bindRefusal,
   endpoint,
+  type Features,
+  featureObstacle,
   needsPacketPlane,
   obstacle,
   stateOfFailure,
@@ -98,7 +100,10 @@ export class ProxyPlane implements Plane {
     return this.inTurn(async () => {
       if (command.op === 'add-service') await this.prepareService(command.service);
       else if (command.op === 'edit-service')
-        this.prepareFlags(command.service, command.service.flags & command.flagsMask);
+        this.prepareFeatures(command.service, {
+          flags: command.service.flags & command.flagsMask,
+          pe: command.service.pe,
+        });
       else if (command.op === 'add-dest') await this.prepareDest(command.service, command.dest, true);
       else if (command.op === 'edit-dest') await this.prepareDest(command.service, command.dest, false);
     });
@@ -161,7 +166,7 @@ export class ProxyPlane implements Plane {
     return failure === undefined ? 'served' : stateOfFailure(failure);
   }
 
-  private async prepareService(service: ServiceKey & { readonly flags: number }): Promise<void> {
+  private async prepareService(service: ServiceKey & Features): Promise<void> {
     if (this.find(service) !== undefined) return;
     const found = obstacle(service);
     if (found?.errno !== undefined) throw needsPacketPlane(found.errno, found.reason);
@@ -170,9 +175,9 @@ export class ProxyPlane implements Plane {
     if (failure !== undefined && failure !== 'EADDRNOTAVAIL') throw bindRefusal(service, failure);
   }
 
-  private prepareFlags(key: ServiceKey, flags: number): void {
-    if (this.find(key) !== undefined && (flags & SERVICE_FLAG.ONE_PACKET) !== 0)
-      throw needsPacketPlane('EOPNOTSUPP', 'one-packet scheduling');
+  private prepareFeatures(key: ServiceKey, features: Features): void {
+    const feature = featureObstacle(features);
+    if (this.find(key) !== undefined && feature !== undefined) throw needsPacketPlane('EOPNOTSUPP', feature);
   }
 
   private async prepareDest(key: ServiceKey, dest: DestConfig | undefined, added: boolean): Promise<void> {

@@ -9,14 +9,28 @@ export interface Obstacle {
   readonly reason: string;
 }
 
+/** What a service asks for beside its address. */
+export interface Features {
+  /** SERVICE_FLAG bits. */
+  readonly flags: number;
+  /** Persistence engine, '' for none; without persistence it has no effect. */
+  readonly pe: string;
+}
+
+/** @returns the feature that sockets cannot give a service, or `undefined` */
+export function featureObstacle({ flags, pe }: Features): string | undefined {
+  if ((flags & SERVICE_FLAG.ONE_PACKET) !== 0) return 'one-packet scheduling';
+  return pe !== '' && (flags & SERVICE_FLAG.PERSISTENT) !== 0 ? `persistence engine ${pe}` : undefined;
+}
+
 /** @returns why sockets can never serve such a service, or `undefined` if they can. */
-export function obstacle(service: ServiceKey & { readonly flags: number }): Obstacle | undefined {
+export function obstacle(service: ServiceKey & Features): Obstacle | undefined {
   if (service.fwmark !== 0) return { errno: 'EOPNOTSUPP', reason: `firewall mark ${service.fwmark}` };
   if (service.protocol !== PROTOCOL.TCP && service.protocol !== PROTOCOL.UDP)
     return { errno: 'EPROTONOSUPPORT', reason: protocolName(service.protocol) };
   if (service.port === 0) return { errno: 'EOPNOTSUPP', reason: 'port 0' };
-  if ((service.flags & SERVICE_FLAG.ONE_PACKET) !== 0)
-    return { errno: 'EOPNOTSUPP', reason: 'one-packet scheduling' };
+  const feature = featureObstacle(service);
+  if (feature !== undefined) return { errno: 'EOPNOTSUPP', reason: feature };
   if (isUnspecified(service.addr))
     return { errno: undefined, reason: `address ${formatAddress(service.addr)}` };
   return undefined;

@@ -14,6 +14,8 @@ interface DestView {
 export interface ServiceView extends ServiceKey {
   /** SERVICE_FLAG bits. */
   readonly flags: number;
+  /** Persistence engine, '' for none. */
+  readonly pe: string;
   readonly dests: readonly DestView[];
 }
 

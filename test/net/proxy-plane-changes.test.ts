@@ -20,6 +20,10 @@ describe('serving states', () => {
     { why: 'SCTP', config: service(80, { protocol: PROTOCOL.SCTP }) },
     { why: 'port 0', config: service(0, PERSISTENT) },
     { why: 'one-packet scheduling', config: service(53, { protocol: 17, flags: SERVICE_FLAG.ONE_PACKET }) },
+    {
+      why: 'persistence engine sip',
+      config: service(5060, { protocol: 17, flags: SERVICE_FLAG.PERSISTENT, pe: 'sip' }),
+    },
   ])('a restored service is kept and listed as unservable: $why', async ({ why, config }) => {
     await use().restore(
       addService(config),
