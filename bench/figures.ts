@@ -1,18 +1,41 @@
-/** One result of a bench. Less is better. */
+/** One result of a bench. Less is better, but where `atLeast` is given. */
 export interface Figure {
   readonly what: string;
   readonly value: number;
   readonly unit: string;
   /** What the value may be at the most; without one it is only told. */
   readonly limit?: number;
+  /** What the value must be at the least; more is better then. */
+  readonly atLeast?: number;
+  /** What it was, and by which share of that it may be more. */
+  readonly baseline?: Baseline;
 }
 
-/** Prints the figures beside their limits. @returns the exit status: 1 if a limit is missed */
-export function report(figures: readonly Figure[]): number {
-  for (const { what, value, unit, limit } of figures) {
-    const verdict =
-      limit === undefined ? '' : `limit ${limit.toPrecision(3)} ${value <= limit ? 'ok' : 'MISSED'}`;
-    process.stdout.write(`${what.padEnd(64)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(2)} ${verdict}\n`);
-  }
-  return figures.some(({ value, limit }) => limit !== undefined && value > limit) ? 1 : 0;
+export interface Baseline {
+  readonly value: number;
+  readonly tolerance: number;
 }
+
+/** Prints the figures beside their limits. @returns the exit status: 1 if a limit or a tolerance is missed */
+export function report(figures: readonly Figure[]): number {
+  for (const { what, value, unit, limit, atLeast, baseline } of figures) {
+    const notes: string[] = [];
+    if (limit !== undefined) notes.push(`limit ${limit.toPrecision(3)} ${value <= limit ? 'ok' : 'MISSED'}`);
+    if (atLeast !== undefined)
+      notes.push(`at least ${atLeast.toPrecision(3)} ${value >= atLeast ? 'ok' : 'MISSED'}`);
+    if (baseline) {
+      const percent = Math.round(baseline.tolerance * 100);
+      const verdict = value <= mostOf(baseline) ? 'ok' : 'MISSED';
+      notes.push(`baseline ${baseline.value} + ${percent} % ${verdict}`);
+    }
+    const line = `${what.padEnd(76)} ${value.toFixed(2).padStart(9)} ${unit.padEnd(2)} ${notes.join(', ')}`;
+    process.stdout.write(`${line.trimEnd()}\n`);
+  }
+  return figures.some(isMissed) ? 1 : 0;
+}
+
+const mostOf = ({ value, tolerance }: Baseline): number => value * (1 + tolerance);
+
+const isMissed = ({ value, limit, atLeast, baseline }: Figure): boolean =>
+  (limit !== undefined && value > limit) ||
+  (atLeast !== undefined && value < atLeast) || (baseline !== undefined && value > mostOf(baseline));

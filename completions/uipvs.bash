@@ -86,18 +86,22 @@ _uipvs() {
   COMPREPLY=()
   __uipvs_words
   if ((COMP_CWORD == 1)); then
-    __uipvs_offer 'up down status ipvsadm sysctl proc daemon install-links demo help version -h --help -V --version'
+    __uipvs_offer 'up down status ipvsadm run sysctl proc daemon install-links decap demo help version -h --help -V --version'
     return
   fi
   case ${COMP_WORDS[1]} in
     up)
       case $prev in
         --plane)
-          __uipvs_offer 'auto proxy none'
+          __uipvs_offer 'auto proxy packet none'
           return
           ;;
         --io)
-          __uipvs_offer 'auto node'
+          __uipvs_offer 'auto uring sync'
+          return
+          ;;
+        --pcap)
+          __uipvs_offer_names -f
           return
           ;;
         --fsync)
@@ -108,7 +112,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     down)
       case $prev in
@@ -119,10 +123,30 @@ _uipvs() {
       __uipvs_offer '--timeout -h --help'
       ;;
     status)
-      __uipvs_offer '--json -h --help'
+      __uipvs_offer '--json --footprint -h --help'
       ;;
     ipvsadm)
       __uipvs_ipvsadm 2
+      ;;
+    run)
+      case $prev in
+        --proc)
+          __uipvs_offer 'off fopen all'
+          return
+          ;;
+        --director)
+          return
+          ;;
+        --plane)
+          __uipvs_offer 'auto proxy none'
+          return
+          ;;
+      esac
+      if [[ $cur == -* ]]; then
+        __uipvs_offer '--proc --wait --director --private --plane -h --help'
+      else
+        __uipvs_offer_names -c
+      fi
       ;;
     sysctl)
       if [[ $cur == -* ]]; then
@@ -141,11 +165,15 @@ _uipvs() {
     daemon)
       case $prev in
         --plane)
-          __uipvs_offer 'auto proxy none'
+          __uipvs_offer 'auto proxy packet none'
           return
           ;;
         --io)
-          __uipvs_offer 'auto node'
+          __uipvs_offer 'auto uring sync'
+          return
+          ;;
+        --pcap)
+          __uipvs_offer_names -f
           return
           ;;
         --fsync)
@@ -156,7 +184,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     install-links)
       if [[ $cur == -* ]]; then
@@ -165,6 +193,14 @@ _uipvs() {
         __uipvs_offer_names -d
       fi
       ;;
+    decap)
+      case $prev in
+        --tunnel | --dev | --mtu)
+          return
+          ;;
+      esac
+      __uipvs_offer '--tunnel --dev --mtu -h --help'
+      ;;
     demo)
       __uipvs_offer '-h --help'
       ;;
@@ -172,7 +208,7 @@ _uipvs() {
       if [[ $cur == -* ]]; then
         __uipvs_offer '-h --help'
       else
-        __uipvs_offer 'up down status ipvsadm sysctl proc daemon install-links demo help version'
+        __uipvs_offer 'up down status ipvsadm run sysctl proc daemon install-links decap demo help version'
       fi
       ;;
     version)

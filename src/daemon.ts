@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { claimRuntimeDir } from './control/director-lock.ts';
 import { LockHeld } from './control/lock.ts';
@@ -16,27 +15,20 @@ import { ProcSnapshots, removeSnapshots } from './control/snapshots.ts';
 import { StateFile, StateFileBroken } from './control/state-file.ts';
 import { SystemError } from './control/system-error.ts';
 import type { DirectorPort, Query, QueryResults } from './core/commands.ts';
+import { IpvsError } from './core/errors.ts';
+import {
+  type DaemonOptions,
+  DaemonUsageError,
+  type MetricsOptions,
+  parseDaemonOptions,
+} from './daemon-options.ts';
 import type { Health } from './metrics/health.ts';
-import { LABEL_NAMES, type LabelName, parseLabelNames } from './metrics/labels.ts';
-import { formatListenAddress, type ListenAddress, parseListenAddress } from './metrics/listen-address.ts';
+import { formatListenAddress, type ListenAddress } from './metrics/listen-address.ts';
 import type { MetricsServer } from './metrics/server.ts';
+import { keepAddonLoaded } from './net/packet/ffi.ts';
 import { NetlinkSession } from './netlink/server.ts';
 import type { WorkerOptions } from './worker.ts';
 import { WorkerPort, type WorkerStatus } from './worker-port.ts';
-
-/** What the director was told on its command line. */
-interface DaemonOptions extends WorkerOptions {
-  readonly fresh: boolean;
-  readonly fsync: 'always' | 'soon';
-  readonly drainMs: number;
-  readonly procSnapshots: boolean;
-  readonly metrics: MetricsOptions | undefined;
-}
-
-interface MetricsOptions {
-  readonly address: ListenAddress;
-  readonly labels: readonly LabelName[];
-}
 
 interface Metrics {
   readonly address: ListenAddress;
@@ -46,11 +38,6 @@ interface Metrics {
 
 const EXIT = { OK: 0, FAILED: 1, USAGE: 2, INTERNAL: 70 } as const;
 
-const DEFAULT_CONN_MAX = 1 << 20;
-const MAX_CONN_MAX = 1 << 23;
-/** How long connections may end by themselves after TERM, unless --drain says otherwise. */
-const DEFAULT_DRAIN_SEC = 2;
-const MAX_DRAIN_SEC = 86_400;
 /** How long answers under way are waited for at the end. */
 const REPLY_GRACE_MS = 500;
 /** How long metrics wait for the worker: less than the 10 s after which Prometheus gives a scrape up. */
@@ -58,12 +45,6 @@ const SCRAPE_LIMIT_MS = 5000;
 const PROBE_LIMIT_MS = 2000;
 /** Of the sockets: root's are for its group too. */
 const SOCKET_MODE = process.getuid?.() === 0 ? 0o660 : 0o600;
-
-const PLANES = ['auto', 'proxy', 'none'] as const;
-
-class DaemonUsageError extends Error {
-  override readonly name = 'DaemonUsageError';
-}
 
 const say = (line: string): void => void process.stderr.write(`uipvs: ${line}\n`);
 
@@ -73,7 +54,7 @@ const say = (line: string): void => void process.stderr.write(`uipvs: ${line}\n`
  */
 export async function runDaemon(args: readonly string[]): Promise<number> {
   try {
-    const options = parseOptions(args);
+    const options = parseDaemonOptions(args);
     return await serve(options);
   } catch (error) {
     if (error instanceof DaemonUsageError) {
@@ -124,8 +105,16 @@ async function direct(
   commands: Parameters<WorkerPort['restore']>[0],
 ): Promise<number> {
   const startedAt = performance.now();
+  if (options.plane === 'packet' || options.plane === 'auto') keepAddonLoaded();
   const worker = new Worker(new URL('./worker.js', import.meta.url), {
-    workerData: { plane: options.plane, connMax: options.connMax } satisfies WorkerOptions,
+    // Descriptors are opened here and closed by handles that Node does not know of.
+    trackUnmanagedFds: false,
+    workerData: {
+      plane: options.plane,
+      io: options.io,
+      pcap: options.pcap,
+      connMax: options.connMax,
+    } satisfies WorkerOptions,
   });
   const failure = new Promise<Error>((resolve) => {
     worker.on('error', resolve);
@@ -144,7 +133,7 @@ async function direct(
   const metrics = options.metrics && (await createMetrics(options.metrics, director, inner, worker));
   const work = async (): Promise<undefined> => {
     if (metrics) await listen(metrics);
-    for (const line of await inner.restore(commands)) say(`not restored: ${line}`);
+    for (const line of await restored(inner, commands)) say(`not restored: ${line}`);
     await control.listen();
     await snapshots?.start();
     metrics?.health.enter('serving');
@@ -170,6 +159,19 @@ async function direct(
   await control.close(0);
   say(`internal error: ${defect.stack ?? defect.message}`);
   return EXIT.INTERNAL;
+}
+
+/** @throws SystemError if the worker cannot start what it was told to serve by */
+async function restored(
+  inner: WorkerPort,
+  commands: Parameters<WorkerPort['restore']>[0],
+): Promise<readonly string[]> {
+  try {
+    return await inner.restore(commands);
+  } catch (error) {
+    if (!(error instanceof IpvsError)) throw error;
+    throw new SystemError('start the director', error.message);
+  }
 }
 
 /** Loads what only directors with metrics need. */
@@ -281,73 +283,4 @@ class StopSignals {
   ignore(): void {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, this.handler);
   }
-}
-
-function parseOptions(args: readonly string[]): DaemonOptions {
-  const { plane, fresh, fsync, drain, 'conn-max': connMax, io, ...switches } = readOptions(args);
-  if (plane === 'packet') throw new DaemonUsageError('daemon: the packet plane is not part of this version');
-  if (!isOneOf(plane, PLANES))
-    throw new DaemonUsageError(`daemon: --plane takes ${PLANES.join(', ')}, not '${plane}'`);
-  if (fsync !== 'always' && fsync !== 'soon') {
-    throw new DaemonUsageError(`daemon: --fsync takes always or soon, not '${fsync}'`);
-  }
-  if (io !== 'auto' && io !== 'node')
-    throw new DaemonUsageError(`daemon: --io takes auto or node, not '${io}'`);
-  return {
-    plane,
-    fresh,
-    fsync,
-    drainMs: wholeNumber('--drain', drain, 0, MAX_DRAIN_SEC) * 1000,
-    connMax: wholeNumber('--conn-max', connMax, 1, MAX_CONN_MAX),
-    procSnapshots: switches['proc-snapshots'],
-    metrics: metricsOptions(switches.metrics, switches['metrics-labels']),
-  };
-}
-
-function metricsOptions(where: string | undefined, names: string): MetricsOptions | undefined {
-  const labels = labelNames(names);
-  if (where === undefined) return undefined;
-  const address = parseListenAddress(where);
-  if (!address)
-    throw new DaemonUsageError(`daemon: --metrics takes ADDR:PORT, PORT or unix:PATH, not '${where}'`);
-  return { address, labels };
-}
-
-function labelNames(text: string): LabelName[] {
-  try {
-    return parseLabelNames(text);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new DaemonUsageError(`daemon: --metrics-labels: ${error.message}`);
-  }
-}
-
-function readOptions(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        plane: { type: 'string', default: 'auto' },
-        fresh: { type: 'boolean', default: false },
-        fsync: { type: 'string', default: 'soon' },
-        drain: { type: 'string', default: String(DEFAULT_DRAIN_SEC) },
-        'conn-max': { type: 'string', default: String(DEFAULT_CONN_MAX) },
-        io: { type: 'string', default: 'auto' },
-        'proc-snapshots': { type: 'boolean', default: false },
-        metrics: { type: 'string' },
-        'metrics-labels': { type: 'string', default: LABEL_NAMES.join(',') },
-      },
-    }).values;
-  } catch (error) {
-    throw new DaemonUsageError(`daemon: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-const isOneOf = <T extends string>(value: string, all: readonly T[]): value is T =>
-  (all as readonly string[]).includes(value);
-
-function wholeNumber(option: string, text: string, min: number, max: number): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new DaemonUsageError(`daemon: ${option} takes a whole number from ${min} to ${max}, not '${text}'`);
 }

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { NoDirector } from './control/client.ts';
-import { SystemError } from './control/system-error.ts';
-import { IpvsError } from './core/errors.ts';
+import { EXIT, report, TERMINAL } from './report.ts';
 import { UsageError } from './verbs/arguments.ts';
 import { overview, runHelp, verbHelp } from './verbs/help.ts';
 import { isVerb, type VerbName } from './verbs/table.ts';
@@ -9,8 +7,6 @@ import type { Terminal } from './verbs/terminal.ts';
 
 /** Names under which the program behaves as ipvsadm. */
 const IPVSADM_NAMES = ['ipvsadm', 'uipvsadm'];
-
-const EXIT = { OK: 0, FAILED: 1, USAGE: 2, INTERNAL: 70 } as const;
 
 type Runner = (args: string[], terminal: Terminal) => Promise<number>;
 
@@ -20,10 +16,12 @@ const RUNNERS: Readonly<Record<VerbName, () => Promise<Runner>>> = {
   down: async () => (await import('./verbs/down.ts')).runDown,
   status: async () => (await import('./verbs/status.ts')).runStatus,
   ipvsadm: async () => (await import('./cli/main.ts')).runIpvsadm,
+  run: async () => (await import('./verbs/run.ts')).runRun,
   sysctl: async () => (await import('./verbs/sysctl.ts')).runSysctl,
   proc: async () => (await import('./verbs/proc.ts')).runProc,
   daemon: async () => (await import('./daemon.ts')).runDaemon,
   'install-links': async () => (await import('./verbs/install-links.ts')).runInstallLinks,
+  decap: async () => (await import('./decap.ts')).runDecap,
   demo: async () => (await import('./demo.ts')).runDemo,
   help: async () => runHelp,
   version: async () => runVersion,
@@ -75,25 +73,3 @@ async function runVersion(args: readonly string[], terminal: Terminal): Promise<
   await terminal.print(`uipvs ${isManifest ? manifest.version : 'unknown'}\n`);
   return EXIT.OK;
 }
-
-function report(error: unknown): number {
-  if (error instanceof UsageError || error instanceof NoDirector) {
-    TERMINAL.complain(error.message);
-    return EXIT.USAGE;
-  }
-  if (error instanceof IpvsError || error instanceof SystemError) {
-    TERMINAL.complain(error.message);
-    return EXIT.FAILED;
-  }
-  TERMINAL.complain(`internal error: ${error instanceof Error ? error.stack : String(error)}`);
-  return EXIT.INTERNAL;
-}
-
-const TERMINAL: Terminal = {
-  print: (text) =>
-    new Promise((resolve) => {
-      if (process.stdout.write(text)) resolve();
-      else process.stdout.once('drain', resolve);
-    }),
-  complain: (line) => void process.stderr.write(`uipvs: ${line}\n`),
-};

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Command, DirectorPort, Query, QueryResults, Status, Totals } from './core/commands.ts';
 import { type Errno, IpvsError } from './core/errors.ts';
+import { unpackDests } from './dest-columns.ts';
 
 /** The part of a Status that the worker knows; the main thread adds its own. */
 export type WorkerStatus = Omit<Status, 'pid' | 'version' | 'uptimeSec'>;
@@ -9,6 +10,7 @@ export type WorkerStatus = Omit<Status, 'pid' | 'version' | 'uptimeSec'>;
 export type WorkerCall =
   /** `settled`: how many more of the oldest applied changes will never be undone. */
   | { readonly call: 'apply'; readonly command: Command; readonly settled: number }
+  /** Destinations are answered as `packDests` makes them. */
   | { readonly call: 'ask'; readonly query: Query }
   | { readonly call: 'totals' }
   /** Takes the last `count` applied changes back. */
@@ -53,8 +55,10 @@ export class WorkerPort implements DirectorPort {
     await this.request({ call: 'apply', command, settled });
   }
 
-  ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]> {
-    return this.request<QueryResults[Q['query']]>({ call: 'ask', query });
+  ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]>;
+  async ask(query: Query): Promise<QueryResults[Query['query']]> {
+    if (query.query === 'dests') return unpackDests(await this.request<Float64Array>({ call: 'ask', query }));
+    return this.request<QueryResults[Query['query']]>({ call: 'ask', query });
   }
 
   /** Counters of the whole director, for metrics. */

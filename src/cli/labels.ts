@@ -22,7 +22,8 @@ export class Labels {
   /** @returns `host:port`, with brackets around IPv6 hosts. */
   endpoint(addr: Address, port: number, protocol: number): string {
     const text = formatAddress(addr);
-    const host = this.hosts.get(text) ?? text;
+    // A look-up takes the text's hash, which costs more than to make the text.
+    const host = this.hosts.size === 0 ? text : (this.hosts.get(text) ?? text);
     const service = this.names?.serviceName(port, protocol) ?? String(port);
     return addr.family === AF_INET ? `${host}:${service}` : `[${host}]:${service}`;
   }

@@ -22,17 +22,28 @@ export function sortListing(listing: readonly ListedService[]): ListedService[] 
  * smaller. The comparison below is no total order, so the algorithm shows.
  */
 export function mergeSort<T>(items: readonly T[], compare: Compare<T>): T[] {
-  if (items.length <= 1) return [...items];
-  const half = items.length >> 1;
-  const left = mergeSort(items.slice(0, half), compare);
-  const right = mergeSort(items.slice(half), compare);
-  const merged: T[] = [];
-  let l = 0;
-  let r = 0;
-  while (l < left.length && r < right.length) {
-    merged.push(compare(left[l]!, right[r]!) <= 0 ? left[l++]! : right[r++]!);
+  const sorted = [...items];
+  sortRange(sorted, 0, sorted.length, compare, [...items]);
+  return sorted;
+}
+
+/** Sorts `count` items from `start`; of `spare` as much is overwritten. */
+function sortRange<T>(items: T[], start: number, count: number, compare: Compare<T>, spare: T[]): void {
+  if (count <= 1) return;
+  const half = count >> 1;
+  const middle = start + half;
+  const end = start + count;
+  sortRange(items, start, half, compare, spare);
+  sortRange(items, middle, count - half, compare, spare);
+  let left = start;
+  let right = middle;
+  let filled = 0;
+  while (left < middle && right < end) {
+    spare[filled++] = compare(items[left]!, items[right]!) <= 0 ? items[left++]! : items[right++]!;
   }
-  return [...merged, ...left.slice(l), ...right.slice(r)];
+  // What is left of the second half is in its place already.
+  items.copyWithin(right - (middle - left), left, middle);
+  for (let i = 0; i < filled; i++) items[start + i] = spare[i]!;
 }
 
 function compareServices(a: ServiceKey, b: ServiceKey): number {
@@ -51,11 +62,15 @@ function compareEndpoints(
   a: { readonly addr: Address; readonly port: number },
   b: { readonly addr: Address; readonly port: number },
 ): number {
-  for (let i = 0; i < 4; i++) {
-    const difference = int32Difference(a.addr.words[i]!, b.addr.words[i]!);
-    if (difference !== 0) return difference;
-  }
-  return a.port - b.port;
+  const left = a.addr.words;
+  const right = b.addr.words;
+  return (
+    int32Difference(left[0], right[0]) ||
+    int32Difference(left[1], right[1]) ||
+    int32Difference(left[2], right[2]) ||
+    int32Difference(left[3], right[3]) ||
+    a.port - b.port
+  );
 }
 
 /** The difference as a 32-bit signed number, which overflows. */

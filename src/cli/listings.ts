@@ -6,7 +6,12 @@ import { type Labels, NUMERIC_LABELS, namedLabels } from './labels.ts';
 import { type ListedService, sortListing } from './listing-order.ts';
 import { generalText, refusalText } from './messages.ts';
 import type { Names } from './names.ts';
-import { parseConnectionLine, printConnection, printConnectionHeader } from './print-connections.ts';
+import {
+  type ConnectionLine,
+  parseConnectionLine,
+  printConnection,
+  printConnectionHeader,
+} from './print-connections.ts';
 import { printRules } from './print-rules.ts';
 import { printDaemons, printTimeouts } from './print-settings.ts';
 import { printTable, printVersionLine } from './print-table.ts';
@@ -130,13 +135,20 @@ async function listConnections(
 
 /** @param names undefined: numbers only */
 async function printSlice(text: string, withEngine: boolean, names: Names | undefined): Promise<string> {
-  const entries = text
-    .split('\n')
-    .map(parseConnectionLine)
-    .filter((entry) => entry !== undefined);
+  const entries: ConnectionLine[] = [];
+  for (const line of text.split('\n')) {
+    const entry = parseConnectionLine(line);
+    if (entry) entries.push(entry);
+  }
+  const labels = names ? await connectionLabels(names, entries) : NUMERIC_LABELS;
+  let printed = '';
+  for (const entry of entries) printed += printConnection(entry, withEngine, labels);
+  return printed;
+}
+
+function connectionLabels(names: Names, entries: readonly ConnectionLine[]): Promise<Labels> {
   const addresses = entries.flatMap((entry) => [entry.client.addr, entry.virtual.addr, entry.dest.addr]);
-  const labels = names ? await namedLabels(names, addresses) : NUMERIC_LABELS;
-  return entries.map((entry) => printConnection(entry, withEngine, labels)).join('');
+  return namedLabels(names, addresses);
 }
 
 /** A refused question is answered by the status alone. */

@@ -53,11 +53,17 @@ export function printTable(
   options: Pick<TableOptions, 'form' | 'exact'>,
   labels: Labels,
 ): string {
-  const lines = listing.flatMap(({ service, dests }) => [
-    serviceLine(service, options, labels),
-    ...dests.map((dest) => destLine(service, dest, options, labels)),
-  ]);
-  return HEADERS[options.form] + lines.map((line) => `${line}\n`).join('');
+  const lines: string[] = [];
+  const columns = DEST_COLUMNS[options.form];
+  for (const { service, dests } of listing) {
+    lines.push(serviceLine(service, options, labels));
+    for (const dest of dests) {
+      const name = `  -> ${labels.destination(service, dest.addr, dest.port)}`.padEnd(NAME_WIDTH);
+      lines.push(name + columns(dest, options.exact));
+    }
+  }
+  lines.push('');
+  return HEADERS[options.form] + lines.join('\n');
 }
 
 /** Writes a counter in at most eight digits, with K, M, G or T for what is cut off; in full if `exact`. */
@@ -96,28 +102,21 @@ function serviceLine(
   ].join('');
 }
 
-function destLine(
-  service: ServiceEntry,
-  dest: DestEntry,
-  { form, exact }: Pick<TableOptions, 'form' | 'exact'>,
-  labels: Labels,
-): string {
-  const name = `  -> ${labels.destination(service, dest.addr, dest.port)}`.padEnd(NAME_WIDTH);
-  const connections = `${column(dest.active, 10)} ${column(dest.inactive, 10)}`;
-  switch (form) {
-    case 'stats':
-    case 'rate':
-      return name + statsColumns(dest.stats, form, exact);
-    case 'thresholds':
-      return `${name} ${column(dest.upperThreshold, 10)} ${column(dest.lowerThreshold, 10)} ${connections}`;
-    case 'persistent-conn':
-      return `${name} ${column(dest.weight, 9)} ${column(dest.persistent, 11)} ${connections}`;
-    case 'tun-info':
-      return `${name} ${methodName(dest)} ${column(tunnelInfo(dest), 13)} ${column(dest.weight, 6)} ${connections}`;
-    case 'plain':
-      return `${name} ${methodName(dest)} ${column(dest.weight, 6)} ${connections}`;
-  }
-}
+/** What follows a destination's name, by the form of the table. */
+const DEST_COLUMNS: Readonly<Record<TableForm, (dest: DestEntry, exact: boolean) => string>> = {
+  stats: (dest, exact) => statsColumns(dest.stats, 'stats', exact),
+  rate: (dest, exact) => statsColumns(dest.stats, 'rate', exact),
+  thresholds: (dest) =>
+    ` ${column(dest.upperThreshold, 10)} ${column(dest.lowerThreshold, 10)} ${connections(dest)}`,
+  'persistent-conn': (dest) =>
+    ` ${column(dest.weight, 9)} ${column(dest.persistent, 11)} ${connections(dest)}`,
+  'tun-info': (dest) =>
+    ` ${methodName(dest)} ${column(tunnelInfo(dest), 13)} ${column(dest.weight, 6)} ${connections(dest)}`,
+  plain: (dest) => ` ${methodName(dest)} ${column(dest.weight, 6)} ${connections(dest)}`,
+};
+
+const connections = ({ active, inactive }: DestEntry): string =>
+  `${column(active, 10)} ${column(inactive, 10)}`;
 
 const column = (value: number | string, width: number): string => String(value).padEnd(width);
 

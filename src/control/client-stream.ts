@@ -5,9 +5,9 @@ import { Deframer, frame } from './framing.ts';
 const MAX_REPLY_BYTES = 64 << 20;
 
 interface Exchange {
-  readonly isLast: (reply: Uint8Array) => boolean;
-  readonly replies: Uint8Array[];
-  readonly resolve: (replies: Uint8Array[]) => void;
+  /** Takes a reply; true if it was the last one. */
+  readonly take: (reply: Uint8Array) => boolean;
+  readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -39,13 +39,13 @@ export class ClientStream {
   }
 
   /**
-   * Sends a request and gathers reply datagrams up to the last one. Requests may be sent without waiting for the
-   * answers to earlier ones. Rejects if the connection is lost.
+   * Sends a request and hands each reply datagram to `take` when it comes, until that says that it was the last one.
+   * Requests may be sent without waiting for the answers to earlier ones. Rejects if the connection is lost.
    */
-  exchange(request: Uint8Array, isLast: Exchange['isLast']): Promise<Uint8Array[]> {
+  exchange(request: Uint8Array, take: Exchange['take']): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.failure) return reject(this.failure);
-      this.exchanges.push({ isLast, replies: [], resolve, reject });
+      this.exchanges.push({ take, resolve, reject });
       this.socket.write(frame(request));
     });
   }
@@ -65,11 +65,9 @@ export class ClientStream {
 
   private deliver(datagram: Uint8Array): void {
     const current = this.exchanges[0];
-    if (!current) return;
-    current.replies.push(datagram);
-    if (!current.isLast(datagram)) return;
+    if (!current?.take(datagram)) return;
     this.exchanges.shift();
-    current.resolve(current.replies);
+    current.resolve();
   }
 
   private fail(error: Error): void {

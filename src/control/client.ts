@@ -1,6 +1,5 @@
 import type { DirectorPort } from '../core/commands.ts';
 import { connectDirector } from '../netlink/client.ts';
-import { endsExchange } from '../netlink/replies.ts';
 import { ClientStream } from './client-stream.ts';
 import { clientDirs, type PathContext, processPaths, socketPath, trusted } from './paths.ts';
 import { errorCode } from './system-error.ts';
@@ -78,7 +77,7 @@ async function tryDirectory(dir: string): Promise<DirectorConnection | NoDirecto
     return new NoDirector(path, errorCode(error));
   }
   try {
-    const port = await connectDirector((request) => stream.exchange(request, endsExchange));
+    const port = await connectDirector((request, take) => stream.exchange(request, take));
     return {
       runtimeDir: dir,
       apply: (command) => port.apply(command),

@@ -51,7 +51,7 @@ export class Admission {
     const all = flags | METHOD.BYPASS;
     const id = this.life.create(protocol, caddr, cport, vaddr, vport, undefined, 0, all, now);
     if (id < 0) return NOT_OPENED.TABLE_FULL;
-    this.life.conns.fwmark[id] = flow.fwmark;
+    this.life.conns.setFwmark(id, flow.fwmark);
     return id;
   }
 
@@ -60,14 +60,22 @@ export class Admission {
    * client's template, made if there is none to this server.
    * @param flow as the client's packets will have it
    */
-  openFromServer(dest: Destination, flow: Flow, flags: number, callId: string, now: number): ConnId | number {
+  openFromServer(
+    dest: Destination,
+    flow: Flow,
+    flags: number,
+    callId: string | undefined,
+    now: number,
+  ): ConnId | number {
     const { conns } = this.life;
     const { service } = dest;
+    if (!service.isPersistent) return this.connect(flow, dest, dest.port, flags, -1, now);
     const net = maskedClient(flow.caddr, service.netmask);
     const key = templateKey(service, flow);
     let template = conns.findTemplate(key.protocol, net, key.vaddr, key.vport, callId);
-    if (template < 0 || this.life.destOf(template) !== dest)
-      template = this.makeTemplate(service, key, net, dest, callId, now);
+    const isUsable = template >= 0 && this.usableDest(template) === dest;
+    if (template >= 0 && !isUsable) this.life.invalidate(template);
+    if (!isUsable) template = this.makeTemplate(service, key, net, dest, callId, flow.fwmark, now);
     if (template < 0) return template;
     const id = this.connect(flow, dest, dest.port, flags, template, now);
     this.life.put(template, now);
@@ -91,7 +99,7 @@ export class Admission {
     if (!dest) {
       dest = choose(service, flow, now);
       if (!dest) return NOT_OPENED.NO_DEST;
-      template = this.makeTemplate(service, key, net, dest, callId, now);
+      template = this.makeTemplate(service, key, net, dest, callId, flow.fwmark, now);
       if (template < 0) return template;
     }
     const dport = flow.vport === service.port && dest.port !== 0 ? dest.port : flow.vport;
@@ -106,13 +114,15 @@ export class Admission {
     net: Address,
     dest: Destination,
     callId: string | undefined,
+    fwmark: number,
     now: number,
   ): ConnId | number {
     const { protocol, vaddr, vport } = key;
     const dport = key.isForOnePort ? dest.port : 0;
     const id = this.life.create(protocol, net, 0, vaddr, vport, dest, dport, CONN_FLAG.TEMPLATE, now);
     if (id < 0) return NOT_OPENED.TABLE_FULL;
-    this.life.conns.timeoutSec[id] = service.timeoutSec;
+    this.life.conns.setTimeoutSec(id, service.timeoutSec);
+    this.life.conns.setFwmark(id, fwmark);
     if (callId !== undefined) this.life.conns.peData.set(id, callId);
     return id;
   }
@@ -130,7 +140,7 @@ export class Admission {
     const all = this.settings.numbers.conntrack !== 0 ? flags | CONN_FLAG.NFCT : flags;
     const id = this.life.create(protocol, caddr, cport, vaddr, vport, dest, dport, all, now);
     if (id < 0) return NOT_OPENED.TABLE_FULL;
-    conns.fwmark[id] = flow.fwmark;
+    conns.setFwmark(id, flow.fwmark);
     if (template >= 0) this.life.adopt(id, template);
     dest.stats.countConn();
     dest.service.stats.countConn();

@@ -66,8 +66,12 @@ export interface Status {
   readonly version: string;
   /** As given: auto, proxy, packet, none. */
   readonly plane: string;
-  /** The loop that runs: node, epoll or uring. */
+  /** How packets are moved, and why so; `node` while there are only sockets. */
   readonly io: string;
+  /** What was changed in the host's network, one thing a line. */
+  readonly footprint: readonly string[];
+  /** What on this host stands against serving by packets, one line each. */
+  readonly problems: readonly string[];
   readonly uptimeSec: number;
   readonly services: readonly ServingState[];
   readonly connections: number;

@@ -17,4 +17,6 @@ export const CONN_FLAG = {
   /** Never hashed, dies after its packet. */
   ONE_PACKET: 0x2000,
   NFCT: 0x10000,
+  /** Not the kernel's, and not told to other directors: sockets of the director have opened it. */
+  PROXIED: 0x20000,
 } as const;

@@ -110,10 +110,10 @@ export class Defence {
 
   private isVictim(id: ConnId, now: number): boolean {
     const { conns } = this.life;
-    if (conns.controlled[id]! > 0) return false;
-    const state = conns.state[id]!;
-    if ((conns.flags[id]! & CONN_FLAG.TEMPLATE) !== 0) {
-      const service = this.dests.at(conns.dest[id]!)?.service;
+    if (conns.controlled(id) > 0) return false;
+    const state = conns.state(id);
+    if ((conns.flags(id) & CONN_FLAG.TEMPLATE) !== 0) {
+      const service = this.dests.at(conns.destSlot(id))?.service;
       return service?.isOnePacket ? this.isDue(id, now) : state !== TEMPLATE_ASSURED;
     }
     if (conns.protocol(id) === PROTOCOL.TCP) {
@@ -130,9 +130,9 @@ export class Defence {
   /** Of idle entries with n packets from the client, n from 1 to 8, every n-th is to go. */
   private isDue(id: ConnId, now: number): boolean {
     const { conns, wheel } = this.life;
-    const restartedAt = wheel.expiresAt[id]! - conns.timeoutSec[id]! * 1000;
+    const restartedAt = wheel.expiresAt(id) - conns.timeoutSec(id) * 1000;
     if (now < restartedAt + IDLE_MS) return false;
-    const packets = conns.inPackets[id]!;
+    const packets = conns.inPackets(id);
     if (packets <= 0 || packets > MAX_PACKETS) return false;
     if (--this.spare[packets]! > 0) return false;
     this.spare[packets] = packets;

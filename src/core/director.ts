@@ -1,5 +1,6 @@
+import { type Address, sameAddress } from './address.ts';
 import type { Command, Query, QueryResults, Totals } from './commands.ts';
-import { CONN_TABLE_SIZE, IPVS_VERSION, PROTOCOL, type ServiceKey } from './config.ts';
+import { CONN_TABLE_SIZE, IPVS_VERSION, METHOD, PROTOCOL, type ServiceKey } from './config.ts';
 import { Configuration } from './configuration.ts';
 import { CONN_FLAG } from './conn-flags.ts';
 import { Connections } from './connections.ts';
@@ -20,6 +21,7 @@ import type { Host } from './host.ts';
 import { inverseOf } from './inverse.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { PacketPath } from './packet-path.ts';
+import type { PacketView } from './packet-view.ts';
 import { procSlice } from './proc.ts';
 import type { SchedulerSpec } from './scheduler.ts';
 import { SCTP_EVENT } from './sctp.ts';
@@ -27,6 +29,7 @@ import type { Service } from './service.ts';
 import { Settings } from './settings.ts';
 import { ESTIMATOR_PERIOD_MS, Stats } from './stats.ts';
 import { SyncDaemons } from './sync-daemons.ts';
+import type { SyncOffers } from './sync-offers.ts';
 import { StateTimeouts } from './timeouts.ts';
 import type { DropReason, Hook, Verdict } from './verdict.ts';
 
@@ -184,12 +187,36 @@ export class Director implements FlowDirector {
     return this.path.conn;
   }
 
+  /**
+   * An ICMP error about a tunnel packet of this director is going to be told to the client: counts it as outgoing.
+   * @param inner the client's packet that the tunnel packet held, its ports read
+   * @returns false if there is no connection that goes through a tunnel to `server`
+   */
+  countTunnelError(inner: PacketView, server: Address): boolean {
+    const { conns } = this.life;
+    const id = conns.findIn(inner.protocol, inner.src, inner.sport, inner.dst, inner.dport);
+    if (id < 0 || (conns.flags(id) & CONN_FLAG.METHOD_MASK) !== METHOD.TUNNEL) return false;
+    if (!sameAddress(conns.daddr(id), server)) return false;
+    this.entries.count(id, DIRECTION.OUTPUT, 1, inner.end - inner.at);
+    return true;
+  }
+
+  /**
+   * Says whether sockets serve a service: then packets to it, and to entries that sockets have opened, get
+   * `VERDICT.PASS` and are not counted. Services begin as served by packets.
+   */
+  setProxied(key: ServiceKey, isProxied: boolean): void {
+    const service = this.config.services.find(key);
+    if (service) service.isProxied = isProxied;
+  }
+
   /** Dropped packets by reason. */
   drops(): Readonly<Record<DropReason, number>> {
     return this.path.drops.read();
   }
 
   open(flow: Flow, packets: number, bytes: number, now: number): ConnId | number {
+    if (this.path.isBackupOnly) return NOT_OPENED.NO_SERVICE;
     const { protocol, caddr, cport, vaddr, vport, fwmark } = flow;
     let id = this.life.conns.findIn(protocol, caddr, cport, vaddr, vport);
     if (id >= 0) id = this.entries.judge(id, protocol !== PROTOCOL.UDP, now);
@@ -201,6 +228,8 @@ export class Director implements FlowDirector {
       id = this.entries.schedule(service, flow, 0, undefined, now);
       if (id < 0) return id;
     }
+    const { conns } = this.life;
+    conns.setFlags(id, conns.flags(id) | CONN_FLAG.PROXIED);
     this.segment(id, DIRECTION.INPUT, OPENING_EVENTS[protocol]!, packets, bytes, now);
     return id;
   }
@@ -217,8 +246,7 @@ export class Director implements FlowDirector {
   }
 
   touch(id: ConnId, direction: Direction, packets: number, bytes: number, now: number): void {
-    this.entries.count(id, direction, packets, bytes);
-    this.life.put(id, now);
+    this.entries.pass(id, direction, packets, bytes, now);
   }
 
   target(id: ConnId): Target {
@@ -226,7 +254,7 @@ export class Director implements FlowDirector {
     return {
       daddr: conns.daddr(id),
       dport: conns.dport(id),
-      method: conns.flags[id]! & CONN_FLAG.METHOD_MASK,
+      method: conns.flags(id) & CONN_FLAG.METHOD_MASK,
     };
   }
 
@@ -258,6 +286,12 @@ export class Director implements FlowDirector {
     );
   }
 
+  /** Says who is to hear of entries that other directors want to know of; `undefined`: nobody. */
+  setSyncOffers(offers: SyncOffers | undefined): void {
+    this.entries.offers = offers;
+    this.life.offers = offers;
+  }
+
   /** What is counted for the director as a whole. */
   totals(): Totals {
     const decisions: Record<string, number> = {};
@@ -279,10 +313,11 @@ export class Director implements FlowDirector {
     this.sweepPending = false;
     const { conns } = this.life;
     for (let id = 0; id < conns.high; id++) {
-      if (!conns.isInUse(id) || conns.controlled[id]! > 0 || this.available(id)) continue;
-      const parent = conns.control[id]!;
+      const dest = conns.isInUse(id) ? this.life.destOf(id) : undefined;
+      if (!dest || dest.available || conns.controlled(id) > 0) continue;
+      const parent = conns.control(id);
       this.life.expireNow(id, now);
-      if (parent >= 0 && conns.controlled[parent] === 0) this.life.expireNow(parent, now);
+      if (parent >= 0 && conns.controlled(parent) === 0) this.life.expireNow(parent, now);
     }
   }
 

@@ -8,7 +8,11 @@ import type { Service } from './service.ts';
 import type { Services } from './services.ts';
 import type { Settings } from './settings.ts';
 import type { Stats } from './stats.ts';
+import type { SyncOffers } from './sync-offers.ts';
 import { TCP_STATE } from './tcp.ts';
+
+// A copy, quicker to read; see entry-records.ts.
+const { INPUT } = DIRECTION;
 
 /** Bits of conn_reuse_mode. */
 const REUSE_FIN_WAIT = 2;
@@ -21,7 +25,10 @@ export class EntryPath {
   readonly admission: Admission;
   readonly life: Lifecycle;
   readonly services: Services;
+  /** While a master of synchronisation runs. */
+  offers: SyncOffers | undefined;
   private readonly settings: Settings;
+  private readonly numbers: Settings['numbers'];
   private readonly total: Stats;
 
   /** @param total counters of the whole director */
@@ -29,6 +36,7 @@ export class EntryPath {
     this.life = life;
     this.services = services;
     this.settings = settings;
+    this.numbers = settings.numbers;
     this.total = total;
     this.admission = new Admission(life, settings, total);
   }
@@ -40,11 +48,14 @@ export class EntryPath {
    */
   judge(id: ConnId, isOpening: boolean, now: number): ConnId | number {
     if (isOpening && this.isToBeScheduledAnew(id)) {
-      if (this.life.conns.controlled[id] === 0) this.life.expireNow(id, now);
+      if (this.life.conns.controlled(id) === 0) this.life.expireNow(id, now);
       return NONE;
     }
     const dest = this.life.destOf(id);
-    if (!dest || dest.available) return id;
+    return !dest || dest.available ? id : this.withoutDest(id, now);
+  }
+
+  private withoutDest(id: ConnId, now: number): ConnId | number {
     if (this.settings.numbers.expire_nodest_conn === 0) return NOT_OPENED.DROP;
     this.life.expireNow(id, now);
     return NONE;
@@ -70,26 +81,25 @@ export class EntryPath {
     bytes: number,
     now: number,
   ): void {
-    this.life.transition(id, direction, event, this.settings.numbers.secure_tcp >= 2);
+    this.life.transition(id, direction, event, this.numbers.secure_tcp >= 2);
+    this.pass(id, direction, packets, bytes, now);
+  }
+
+  /** Packets that move no state: counts, tells other directors, restarts the timer. */
+  pass(id: ConnId, direction: Direction, packets: number, bytes: number, now: number): void {
     this.count(id, direction, packets, bytes);
+    if (direction === INPUT && this.offers !== undefined) this.offers.incoming(id, packets, now);
     this.life.put(id, now);
   }
 
   /** Counts on the destination, its service and the whole; nothing once the destination was deleted. */
   count(id: ConnId, direction: Direction, packets: number, bytes: number): void {
-    const isInput = direction === DIRECTION.INPUT;
-    if (isInput) this.life.conns.inPackets[id]! += packets;
+    if (direction === INPUT) this.life.conns.addInPackets(id, packets);
     const dest = this.life.destOf(id);
     if (!dest?.available) return;
-    if (isInput) {
-      dest.stats.countIn(packets, bytes);
-      dest.service.stats.countIn(packets, bytes);
-      this.total.countIn(packets, bytes);
-    } else {
-      dest.stats.countOut(packets, bytes);
-      dest.service.stats.countOut(packets, bytes);
-      this.total.countOut(packets, bytes);
-    }
+    dest.stats.count(direction, packets, bytes);
+    dest.service.stats.count(direction, packets, bytes);
+    this.total.count(direction, packets, bytes);
   }
 
   /** Whether a service that gave no server leaves the packet to the host: data ports of an FTP service. */
@@ -104,11 +114,11 @@ export class EntryPath {
     const { numbers } = this.settings;
     if (numbers.expire_nodest_conn !== 0 && this.life.destOf(id)?.weight === 0) return true;
     const mode = numbers.conn_reuse_mode;
-    if (mode === 0 || conns.control[id]! >= 0) return false;
-    const state = conns.state[id]!;
+    if (mode === 0 || conns.control(id) >= 0) return false;
+    const state = conns.state(id);
     if (conns.protocol(id) === PROTOCOL.SCTP) return state === SCTP_STATE.CLOSED;
     if (state === TCP_STATE.TIME_WAIT || state === TCP_STATE.CLOSE) return true;
-    const unseen = (conns.flags[id]! & CONN_FLAG.NOOUTPUT) !== 0;
+    const unseen = (conns.flags(id) & CONN_FLAG.NOOUTPUT) !== 0;
     return (mode & REUSE_FIN_WAIT) !== 0 && state === TCP_STATE.FIN_WAIT && unseen;
   }
 }

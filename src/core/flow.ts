@@ -4,6 +4,9 @@ import type { Address } from './address.ts';
 export const DIRECTION = { INPUT: 0, OUTPUT: 1 } as const;
 export type Direction = (typeof DIRECTION)[keyof typeof DIRECTION];
 
+/** In place of INPUT where the rules are for entries whose replies are not seen. */
+export const INPUT_ONLY = 2;
+
 /** Events of the TCP machine, in the order in which the kernel's tables have them. */
 export const TCP_EVENT = { SYN: 0, FIN: 1, ACK: 2, RST: 3 } as const;
 

@@ -5,12 +5,19 @@ import type { Flow } from './flow.ts';
 /** 2^32 divided by the square of the golden ratio. */
 const GOLDEN_RATIO_32 = 0x61c88647;
 
-/** Mixes a word into a hash; every input bit reaches the low bits (multiply, rotate, xor-shift). @returns int32 */
+/** Mixes a word into a hash; every input bit reaches the low bits (multiply, xor-shift). @returns int32 */
 export function mixHash(hash: number, word: number): number {
-  let h = Math.imul(hash ^ word, 0x9e3779b1);
-  h ^= h >>> 15;
-  h = Math.imul(h, 0x85ebca6b);
-  return h ^ (h >>> 13);
+  const h = Math.imul(hash ^ word, 0x9e3779b1);
+  return h ^ (h >>> 15);
+}
+
+/**
+ * Mixes the words of an IPv6 address into a hash, each in two rounds: who chooses all four words could take back with
+ * the next what the top bits of one do in a single round. @returns int32
+ */
+export function mixAddress6(seed: number, a: number, b: number, c: number, d: number): number {
+  const half = mixHash(mixHash(mixHash(mixHash(seed, a), 0), b), 0);
+  return mixHash(mixHash(mixHash(mixHash(half, c), 0), d), 0);
 }
 
 /** The kernel's multiplicative hash (hash_32). @returns the upper `bits` bits, 1 to 31, of the product */

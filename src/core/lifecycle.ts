@@ -4,11 +4,18 @@ import { CONN_FLAG } from './conn-flags.ts';
 import type { Connections } from './connections.ts';
 import type { Destination } from './destination.ts';
 import type { DestinationTable } from './destination-table.ts';
-import { type ConnId, DIRECTION, type Direction } from './flow.ts';
-import { isActiveSctpState, nextSctpState, SCTP_ROWS, SCTP_STATE } from './sctp.ts';
-import { isActiveTcpState, nextTcpState, TCP_ROWS, TCP_STATE } from './tcp.ts';
+import { type ConnId, DIRECTION, type Direction, INPUT_ONLY } from './flow.ts';
+import { isActiveSctpState, nextSctpState, SCTP_STATE } from './sctp.ts';
+import type { SyncOffers } from './sync-offers.ts';
+import { isActiveTcpState, nextTcpState, TCP_STATE } from './tcp.ts';
 import type { StateTimeouts } from './timeouts.ts';
 import { TimerWheel } from './timer-wheel.ts';
+
+// Copies, quicker to read; see entry-records.ts.
+const { INPUT, OUTPUT } = DIRECTION;
+const { TCP, SCTP } = PROTOCOL;
+const { NOOUTPUT } = CONN_FLAG;
+const NONE = -1;
 
 /** What an entry's timer is set to before its first packet moves its state. */
 const NEW_ENTRY_SEC = 3;
@@ -28,6 +35,8 @@ export class Lifecycle {
   private readonly dests: DestinationTable;
   private readonly timeouts: StateTimeouts;
   private readonly onGone: (id: ConnId) => void;
+  /** Hears of entries that outlive their timer, while a master of synchronisation runs. */
+  offers: SyncOffers | undefined;
   private now = 0;
   private readonly fire = (id: ConnId, isLast: boolean): boolean => this.timerDue(id, isLast);
 
@@ -40,7 +49,7 @@ export class Lifecycle {
     onGone: (id: ConnId) => void,
   ) {
     this.conns = conns;
-    this.wheel = new TimerWheel(conns.capacity, now);
+    this.wheel = new TimerWheel(conns, now);
     this.dests = dests;
     this.timeouts = timeouts;
     this.onGone = onGone;
@@ -68,8 +77,8 @@ export class Lifecycle {
     conns.setClient(id, protocol, caddr, cport);
     conns.setVirtual(id, vaddr, vport);
     conns.setDest(id, dest?.addr ?? UNSPECIFIED[vaddr.family], dport);
-    conns.timeoutSec[id] = NEW_ENTRY_SEC;
-    conns.flags[id] = flags;
+    conns.setTimeoutSec(id, NEW_ENTRY_SEC);
+    conns.setFlags(id, flags);
     if (dest) this.bind(id, dest);
     if ((flags & CONN_FLAG.ONE_PACKET) === 0) conns.hash(id);
     this.wheel.arm(id, now + NEW_ENTRY_SEC * 1000);
@@ -78,30 +87,27 @@ export class Lifecycle {
 
   /** Makes `parent` control `child`. */
   adopt(child: ConnId, parent: ConnId): void {
-    this.conns.control[child] = parent;
-    this.conns.controlled[parent]! += 1;
+    this.conns.setControl(child, parent);
+    this.conns.addControlled(parent, 1);
   }
 
   /** Restarts the timer, as the end of every packet's treatment does. */
   put(id: ConnId, now: number): void {
-    this.wheel.restart(id, now, this.conns.timeoutSec[id]!);
+    this.wheel.restart(id, now, this.conns.timeoutSec(id));
   }
 
   /** One event of the entry's protocol: new state, timeout, counting. */
   transition(id: ConnId, direction: Direction, event: number, secureTcp: boolean): void {
     const { conns } = this;
     const protocol = conns.protocol(id);
-    const inputOnly = this.noteDirection(id, direction);
-    if (protocol === PROTOCOL.TCP) {
-      const state = nextTcpState(rowOf(TCP_ROWS, direction, inputOnly), event, conns.state[id]!, secureTcp);
-      this.setState(id, state, isActiveTcpState(state), state === TCP_STATE.ESTABLISHED);
-    } else if (protocol === PROTOCOL.SCTP) {
-      const state = nextSctpState(rowOf(SCTP_ROWS, direction, inputOnly) + event, conns.state[id]!);
-      this.setState(id, state, isActiveSctpState(state), state === SCTP_STATE.ESTABLISHED);
-    } else if (direction === DIRECTION.OUTPUT) {
-      this.assureTemplate(id);
-    }
-    conns.timeoutSec[id] = this.timeouts.of(protocol, conns.state[id]!);
+    const old = conns.state(id);
+    const way = (conns.flags(id) & NOOUTPUT) === 0 ? direction : this.oneWay(id, direction);
+    let state = old;
+    if (protocol === TCP) state = nextTcpState(way, event, old, secureTcp);
+    else if (protocol === SCTP) state = nextSctpState(way, event, old);
+    else if (direction === OUTPUT) this.assureTemplate(id);
+    if (state !== old) this.changeState(id, protocol, state);
+    conns.setTimeoutSec(id, this.timeouts.of(protocol, state));
   }
 
   /** Runs the timers that are due. */
@@ -119,7 +125,7 @@ export class Lifecycle {
 
   /** Ends an entry because memory is wanted: a parent that then controls nobody goes too, unless it is ASSURED. */
   drop(id: ConnId, now: number): void {
-    this.conns.timeoutSec[id] = 0;
+    this.conns.setTimeoutSec(id, 0);
     this.expireNow(id, now);
   }
 
@@ -133,45 +139,46 @@ export class Lifecycle {
   }
 
   destOf(id: ConnId): Destination | undefined {
-    return this.dests.at(this.conns.dest[id]!);
+    const slot = this.conns.destSlot(id);
+    return slot === NONE ? undefined : this.dests.at(slot);
   }
 
-  /** Keeps NOOUTPUT true to what is seen. @returns whether the input-only rules apply */
-  private noteDirection(id: ConnId, direction: Direction): boolean {
-    const flags = this.conns.flags[id]!;
-    if ((flags & CONN_FLAG.NOOUTPUT) === 0) return false;
-    if (direction === DIRECTION.INPUT) return true;
-    this.conns.flags[id] = flags & ~CONN_FLAG.NOOUTPUT;
-    return false;
+  /** The rules for an entry whose replies were not seen; one that is seen takes NOOUTPUT away. */
+  private oneWay(id: ConnId, direction: Direction): number {
+    if (direction === INPUT) return INPUT_ONLY;
+    this.conns.setFlags(id, this.conns.flags(id) & ~NOOUTPUT);
+    return direction;
   }
 
-  private setState(id: ConnId, state: number, isActive: boolean, isEstablished: boolean): void {
+  private changeState(id: ConnId, protocol: number, state: number): void {
     const { conns } = this;
-    if (state === conns.state[id]) return;
+    const isActive = protocol === TCP ? isActiveTcpState(state) : isActiveSctpState(state);
+    const established = protocol === TCP ? TCP_STATE.ESTABLISHED : SCTP_STATE.ESTABLISHED;
     const dest = this.destOf(id);
-    const isInactive = (conns.flags[id]! & CONN_FLAG.INACTIVE) !== 0;
+    const isInactive = (conns.flags(id) & CONN_FLAG.INACTIVE) !== 0;
     if (dest && isInactive === isActive) {
       const by = isInactive ? 1 : -1;
       dest.active += by;
       dest.inactive -= by;
-      conns.flags[id]! ^= CONN_FLAG.INACTIVE;
+      conns.setFlags(id, conns.flags(id) ^ CONN_FLAG.INACTIVE);
     }
-    conns.state[id] = state;
-    if (isEstablished) this.assureTemplate(id);
+    conns.setState(id, state);
+    if (state === established) this.assureTemplate(id);
   }
 
   private assureTemplate(id: ConnId): void {
-    const parent = this.conns.control[id]!;
-    if (parent >= 0 && (this.conns.flags[parent]! & CONN_FLAG.TEMPLATE) !== 0) {
-      this.conns.state[parent] = TEMPLATE_ASSURED;
+    const parent = this.conns.control(id);
+    if (parent >= 0 && (this.conns.flags(parent) & CONN_FLAG.TEMPLATE) !== 0) {
+      this.conns.setState(parent, TEMPLATE_ASSURED);
     }
   }
 
   private bind(id: ConnId, dest: Destination): void {
     const { conns } = this;
-    conns.dest[id] = dest.slot;
-    conns.flags[id]! |= dest.connFlags();
-    if ((conns.flags[id]! & CONN_FLAG.TEMPLATE) !== 0) dest.persistent++;
+    const flags = conns.flags(id) | dest.connFlags();
+    conns.setDestSlot(id, dest.slot);
+    conns.setFlags(id, flags);
+    if ((flags & CONN_FLAG.TEMPLATE) !== 0) dest.persistent++;
     else dest.inactive++;
     dest.checkUpperThreshold();
   }
@@ -179,7 +186,7 @@ export class Lifecycle {
   private unbind(id: ConnId): void {
     const dest = this.destOf(id);
     if (!dest) return;
-    const flags = this.conns.flags[id]!;
+    const flags = this.conns.flags(id);
     if ((flags & CONN_FLAG.TEMPLATE) !== 0) dest.persistent--;
     else if ((flags & CONN_FLAG.INACTIVE) !== 0) dest.inactive--;
     else dest.active--;
@@ -188,7 +195,7 @@ export class Lifecycle {
 
   /** @returns whether to ask again: what it controls may end in the same moment, and then it ends too */
   private timerDue(id: ConnId, isLast: boolean): boolean {
-    if (!isLast && this.conns.controlled[id]! > 0) return true;
+    if (!isLast && this.conns.controlled(id) > 0) return true;
     this.timerEnded(id);
     return false;
   }
@@ -196,33 +203,25 @@ export class Lifecycle {
   /** The timer of `id` is disarmed when this is called. */
   private timerEnded(id: ConnId): void {
     const { conns } = this;
-    if (conns.controlled[id]! > 0) {
-      conns.timeoutSec[id] = BUSY_SEC;
+    if (conns.controlled(id) > 0) {
+      conns.setTimeoutSec(id, BUSY_SEC);
+      this.offers?.prolonged(id, this.now);
       this.wheel.arm(id, this.now + BUSY_SEC * 1000);
       return;
     }
-    const parent = conns.control[id]!;
-    const dropsChain = conns.timeoutSec[id] === 0;
-    if (parent >= 0) conns.controlled[parent]! -= 1;
+    const parent = conns.control(id);
+    const dropsChain = conns.timeoutSec(id) === 0;
+    if (parent >= 0) conns.addControlled(parent, -1);
     this.unbind(id);
     this.onGone(id);
-    if ((conns.flags[id]! & CONN_FLAG.HASHED) !== 0) conns.unhash(id);
+    if ((conns.flags(id) & CONN_FLAG.HASHED) !== 0) conns.unhash(id);
     conns.release(id);
-    if (dropsChain && parent >= 0 && conns.controlled[parent] === 0 && !this.isAssured(parent))
+    if (dropsChain && parent >= 0 && conns.controlled(parent) === 0 && !this.isAssured(parent))
       this.expireNow(parent, this.now);
   }
 
   private isAssured(id: ConnId): boolean {
     const { conns } = this;
-    return (conns.flags[id]! & CONN_FLAG.TEMPLATE) !== 0 && conns.state[id] === TEMPLATE_ASSURED;
+    return (conns.flags(id) & CONN_FLAG.TEMPLATE) !== 0 && conns.state(id) === TEMPLATE_ASSURED;
   }
-}
-
-function rowOf(
-  rows: { readonly INPUT: number; readonly OUTPUT: number; readonly INPUT_ONLY: number },
-  direction: Direction,
-  inputOnly: boolean,
-): number {
-  if (direction === DIRECTION.OUTPUT) return rows.OUTPUT;
-  return inputOnly ? rows.INPUT_ONLY : rows.INPUT;
 }

@@ -31,6 +31,17 @@ import { dstPort, srcPort, UDP_HEADER_LEN } from './wire/udp.ts';
 /** What `read` and `readTransport` answer. */
 export const READING = { WHOLE: 0, FRAGMENT: 1, MALFORMED: 2 } as const;
 
+// Copies, quicker to read; see entry-records.ts.
+const { WHOLE, FRAGMENT, MALFORMED } = READING;
+const { TCP, SCTP } = PROTOCOL;
+const { SYN } = TCP_FLAG;
+const V4 = AF_INET;
+const IPV4_MIN = IPV4_HEADER_LEN;
+const TCP_MIN = TCP_HEADER_LEN;
+const UDP_MIN = UDP_HEADER_LEN;
+const SCTP_MIN = SCTP_HEADER_LEN + SCTP_CHUNK_LEN;
+const { INIT } = SCTP_EVENT;
+
 const LATER_FRAGMENT = 0xfff8;
 
 /** An Address whose words are written again and again; whoever keeps it copies them. */
@@ -61,6 +72,8 @@ export class PacketView {
   dport = 0;
   /** Of the protocol's state machine. */
   event = 0;
+  /** Whether the packet opens a connection where there is one with its ports: SYN, or INIT; never a datagram. */
+  isOpening = false;
 
   /**
    * Reads the IP header at `at` with options or extension headers.
@@ -70,43 +83,41 @@ export class PacketView {
   read(bytes: Uint8Array, at: number, limit: number, isQuoted: boolean): number {
     this.bytes = bytes;
     this.at = at;
-    if (limit - at < IPV4_HEADER_LEN) return READING.MALFORMED;
+    if (limit - at < IPV4_MIN) return MALFORMED;
     const version = ipVersion(bytes, at);
     if (version === 4) return this.readIpv4(limit, isQuoted);
-    return version === 6 ? this.readIpv6(limit, isQuoted) : READING.MALFORMED;
+    return version === 6 ? this.readIpv6(limit, isQuoted) : MALFORMED;
   }
 
   /** Reads ports and event. @returns READING.WHOLE, or MALFORMED if the header is cut off */
   readTransport(): number {
     const { bytes, transport, end, protocol } = this;
     const room = end - transport;
-    if (protocol === PROTOCOL.TCP) {
-      if (room < TCP_HEADER_LEN) return READING.MALFORMED;
-      this.event = tcpEvent(tcpFlags(bytes, transport));
-    } else if (protocol === PROTOCOL.SCTP) {
-      if (room < SCTP_HEADER_LEN + SCTP_CHUNK_LEN) return READING.MALFORMED;
+    if (protocol === TCP) {
+      if (room < TCP_MIN) return MALFORMED;
+      const flags = tcpFlags(bytes, transport);
+      this.event = tcpEvent(flags);
+      this.isOpening = (flags & SYN) !== 0;
+    } else if (protocol === SCTP) {
+      if (room < SCTP_MIN) return MALFORMED;
       this.event = sctpEvent(bytes, transport, end);
+      this.isOpening = this.event === INIT;
     } else {
-      if (room < UDP_HEADER_LEN) return READING.MALFORMED;
+      if (room < UDP_MIN) return MALFORMED;
       this.event = 0;
+      this.isOpening = false;
     }
     this.sport = srcPort(bytes, transport);
     this.dport = dstPort(bytes, transport);
-    return READING.WHOLE;
+    return WHOLE;
   }
 
   /** Reads the ports of a quoted packet, of which no more may be there. */
   readQuotedPorts(): number {
-    if (this.end - this.transport < 4) return READING.MALFORMED;
+    if (this.end - this.transport < 4) return MALFORMED;
     this.sport = srcPort(this.bytes, this.transport);
     this.dport = dstPort(this.bytes, this.transport);
-    return READING.WHOLE;
-  }
-
-  /** Whether the packet opens a connection where there is one with its ports: SYN, or INIT; never a datagram. */
-  get isOpening(): boolean {
-    if (this.protocol === PROTOCOL.TCP) return (tcpFlags(this.bytes, this.transport) & TCP_FLAG.SYN) !== 0;
-    return this.protocol === PROTOCOL.SCTP && this.event === SCTP_EVENT.INIT;
+    return WHOLE;
   }
 
   /** Whether an SCTP packet may open an association: by its first chunk alone. @param sloppy any but ABORT may */
@@ -119,24 +130,33 @@ export class PacketView {
     const { bytes, at } = this;
     const headerLength = ipv4HeaderLength(bytes, at);
     const total = ipv4TotalLength(bytes, at);
-    if (headerLength < IPV4_HEADER_LEN || total < headerLength || limit - at < headerLength)
-      return READING.MALFORMED;
-    if (total > limit - at && !isQuoted) return READING.MALFORMED;
+    const room = limit - at;
+    if (headerLength < IPV4_MIN || total < headerLength || room < headerLength) return MALFORMED;
+    if (total > room && !isQuoted) return MALFORMED;
     this.isV6 = false;
     this.lengthBytes = total;
     this.transport = at + headerLength;
-    this.end = Math.min(at + total, limit);
+    this.end = total > room ? limit : at + total;
     this.protocol = ipv4Protocol(bytes, at);
-    setWord(this.src, ipv4Src(bytes, at));
-    setWord(this.dst, ipv4Dst(bytes, at));
-    return isIpv4Fragment(bytes, at) ? READING.FRAGMENT : READING.WHOLE;
+    if (this.src.family !== V4) this.becomeIpv4();
+    this.src.words[0] = ipv4Src(bytes, at);
+    this.dst.words[0] = ipv4Dst(bytes, at);
+    return isIpv4Fragment(bytes, at) ? FRAGMENT : WHOLE;
+  }
+
+  /** Of an IPv4 address the words behind the first are 0. */
+  private becomeIpv4(): void {
+    for (const address of [this.src, this.dst]) {
+      address.family = V4;
+      address.words.fill(0);
+    }
   }
 
   private readIpv6(limit: number, isQuoted: boolean): number {
     const { bytes, at } = this;
-    if (limit - at < IPV6_HEADER_LEN) return READING.MALFORMED;
+    if (limit - at < IPV6_HEADER_LEN) return MALFORMED;
     const total = IPV6_HEADER_LEN + ipv6PayloadLength(bytes, at);
-    if (total > limit - at && !isQuoted) return READING.MALFORMED;
+    if (total > limit - at && !isQuoted) return MALFORMED;
     this.isV6 = true;
     this.lengthBytes = total;
     this.end = Math.min(at + total, limit);
@@ -153,12 +173,12 @@ export class PacketView {
     const { bytes, end } = this;
     let at = this.at + IPV6_HEADER_LEN;
     let protocol = first;
-    let reading: number = READING.WHOLE;
+    let reading: number = WHOLE;
     while (isExtensionHeader(protocol)) {
-      if (end - at < 8) return READING.MALFORMED;
+      if (end - at < 8) return MALFORMED;
       if (isFragmentHeader(protocol)) {
         const field = u16(bytes, at + 2);
-        if ((field & ~6) !== 0) reading = READING.FRAGMENT;
+        if ((field & ~6) !== 0) reading = FRAGMENT;
         // What follows in a later fragment is payload.
         if ((field & LATER_FRAGMENT) !== 0) {
           protocol = bytes[at]!;
@@ -170,20 +190,11 @@ export class PacketView {
       protocol = bytes[at]!;
       at += length;
     }
-    if (at > end) return READING.MALFORMED;
+    if (at > end) return MALFORMED;
     this.protocol = protocol;
     this.transport = at;
     return reading;
   }
-}
-
-function setWord(address: ScratchAddress, word: number): void {
-  const { words } = address;
-  address.family = AF_INET;
-  words[0] = word;
-  words[1] = 0;
-  words[2] = 0;
-  words[3] = 0;
 }
 
 /** The text of a UDP datagram's payload as Latin-1, which keeps every byte. */

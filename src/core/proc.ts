@@ -2,7 +2,7 @@ import { type Address, AF_INET } from './address.ts';
 import type { ProcName, TextSlice } from './commands.ts';
 import { CONN_TABLE_SIZE, IPVS_VERSION, METHOD } from './config.ts';
 import type { Director } from './director.ts';
-import { connHeader, connLine } from './proc-conn.ts';
+import { ConnLines, connHeader } from './proc-conn.ts';
 import { protocolName, type Service } from './service.ts';
 
 /** Connection entries looked at for one slice. */
@@ -81,9 +81,10 @@ function connSlice(
 ): TextSlice {
   const { conns } = director.life;
   const end = Math.min(from + SLICE_IDS, conns.high);
-  let text = from === 0 ? connHeader(name) : '';
-  for (let id = from; id < end; id++) if (conns.isInUse(id)) text += connLine(director, name, id, now);
-  return { text, next: end < conns.high ? end : -1 };
+  const lines = new ConnLines(director, name);
+  for (let id = from; id < end; id++) if (conns.isInUse(id)) lines.add(id, now);
+  const header = from === 0 ? connHeader(name) : '';
+  return { text: header + lines.text(), next: end < conns.high ? end : -1 };
 }
 
 function statsText(director: Director): string {

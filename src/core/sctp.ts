@@ -1,7 +1,14 @@
 import { chunkLength, chunkType, SCTP_CHUNK, SCTP_CHUNK_LEN, SCTP_HEADER_LEN } from './wire/sctp.ts';
 
 /** States of an SCTP connection entry, numbered as in the kernel (ip_vs_proto_sctp.c). */
-export const SCTP_STATE = { NONE: 0, ESTABLISHED: 8, CLOSED: 13 } as const;
+export const SCTP_STATE = {
+  NONE: 0,
+  ESTABLISHED: 8,
+  SHUTDOWN_SENT: 9,
+  SHUTDOWN_RECEIVED: 10,
+  SHUTDOWN_ACK_SENT: 11,
+  CLOSED: 13,
+} as const;
 
 export const SCTP_STATE_NAMES = [
   'NONE',
@@ -37,8 +44,7 @@ export const SCTP_EVENT = {
   ABORT: 9,
 } as const;
 
-/** Rows of the table: direction * 10 + event. INPUT_ONLY is for entries whose replies are not seen. */
-export const SCTP_ROWS = { INPUT: 0, OUTPUT: 10, INPUT_ONLY: 20 } as const;
+const EVENT_COUNT = 10;
 
 /** Event of each chunk type; types beyond the table count as data. */
 const EVENTS = Uint8Array.from([0, 1, 2, 0, 0, 0, 9, 5, 6, 8, 3, 4, 0, 0, 7]);
@@ -46,7 +52,7 @@ const EVENTS = Uint8Array.from([0, 1, 2, 0, 0, 0, 9, 5, 6, 8, 3, 4, 0, 0, 7]);
 const ABBREVIATIONS = 'NO I1 IN CS CR CW CO CE ES SS SR SA RJ CL'.split(' ');
 const STATES = ABBREVIATIONS.length;
 
-/** Columns: the present state in the order of the names. Rows: the events of each direction. */
+/** Columns: the present state in the order of the names. Rows: the events for each of INPUT, OUTPUT and input only. */
 const NEXT = table(`
   ES I1 IN CS CR CW CO CE ES SS SR SA RJ CL
   I1 IN IN CS CR CW CO CE ES SS SR SA IN IN
@@ -82,8 +88,9 @@ const NEXT = table(`
   CL CL CL CL CL RJ CL CL CL CL CL CL CL CL
 `);
 
-/** @param row one of SCTP_ROWS plus an SCTP_EVENT */
-export const nextSctpState = (row: number, state: number): number => NEXT[row * STATES + state]!;
+/** @param way a DIRECTION or INPUT_ONLY */
+export const nextSctpState = (way: number, event: number, state: number): number =>
+  NEXT[(way * EVENT_COUNT + event) * STATES + state]!;
 
 /** Only an established association counts as active. */
 export const isActiveSctpState = (state: number): boolean => state === SCTP_STATE.ESTABLISHED;

@@ -29,6 +29,8 @@ export class Service implements ServiceKey {
   schedulerName: string;
   scheduler: Scheduler | undefined;
   pe: string;
+  /** Served by sockets: packets to it are the host's own. */
+  isProxied = false;
   /** Newest first. */
   readonly dests: Destination[] = [];
   readonly stats = new Stats();

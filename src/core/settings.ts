@@ -49,7 +49,7 @@ export const SETTINGS = {
   drop_packet: defence('drop every n-th new connection: 0 off, 1 and 2 when memory is low, 3 always'),
   expire_nodest_conn: int(0, 'connections of deleted servers are ended instead of stalled'),
   expire_quiescent_template: int(0, 'templates to servers of weight 0 are not used for new connections'),
-  ignore_tunneled: int(0, 'packets of unsupported protocols are not scheduled after decapsulation'),
+  ignore_tunneled: int(0, 'accepted and without effect: what the host unpacks is directed in any case'),
   lblc_expiration: seconds(86400, 'seconds after which unused lblc entries go'),
   lblcr_expiration: seconds(86400, 'seconds after which unused lblcr entries go'),
   nat_icmp_send: int(0, 'port unreachable to masqueraded servers whose packets match no connection'),
@@ -90,12 +90,14 @@ export class Settings {
   private readonly values = new Map<SettingName, string>();
   /** The first integer of each value, for the packet path. */
   readonly numbers: Readonly<Record<SettingName, number>>;
+  /** The second integer of sync_threshold. */
+  syncPeriod = secondOf(SETTINGS.sync_threshold.value);
 
   constructor() {
-    const numbers: Partial<Record<SettingName, number>> = {};
-    for (const name of Object.keys(SETTINGS) as SettingName[])
-      numbers[name] = Number.parseInt(SETTINGS[name].value, 10);
-    this.numbers = numbers as Record<SettingName, number>;
+    // Made in one go: an object that grows name by name becomes a dictionary, slow to read for every packet.
+    this.numbers = Object.fromEntries(
+      Object.entries(SETTINGS).map(([name, { value }]) => [name, Number.parseInt(value, 10)]),
+    ) as Record<SettingName, number>;
   }
 
   /** The first integer of the value. */
@@ -134,6 +136,7 @@ export class Settings {
   private store(name: SettingName, value: string): void {
     this.values.set(name, value);
     (this.numbers as Record<SettingName, number>)[name] = Number.parseInt(value, 10);
+    if (name === 'sync_threshold') this.syncPeriod = secondOf(value);
   }
 
   /** Without a name: all, sorted by name. @throws IpvsError ENOENT */
@@ -151,6 +154,8 @@ export class Settings {
     return this.values.get(name) ?? SETTINGS[name].value;
   }
 }
+
+const secondOf = (pair: string): number => Number(pair.split('\t')[1]);
 
 /** The kernel reads a file of this range as unsigned: there is no minus, not even before 0. */
 const isUnsigned = (name: SettingName): boolean => SETTINGS[name].max > INT_MAX;

@@ -1,6 +1,7 @@
 import type { StatsSnapshot } from './config.ts';
+import type { Direction } from './flow.ts';
 
-/** Columns of every counter array here. */
+/** Columns of every counter array here; those of a direction are its number behind those of INPUT. */
 const CONNS = 0;
 const IN_PACKETS = 1;
 const OUT_PACKETS = 2;
@@ -30,23 +31,20 @@ export class Stats {
     this.live[CONNS]! += 1;
   }
 
-  countIn(packets: number, bytes: number): void {
-    this.live[IN_PACKETS]! += packets;
-    this.live[IN_BYTES]! += bytes;
-  }
-
-  countOut(packets: number, bytes: number): void {
-    this.live[OUT_PACKETS]! += packets;
-    this.live[OUT_BYTES]! += bytes;
+  count(direction: Direction, packets: number, bytes: number): void {
+    const { live } = this;
+    live[IN_PACKETS + direction]! += packets;
+    live[IN_BYTES + direction]! += bytes;
   }
 
   /** One tick of the estimator: averages move a quarter of the way, the snapshot becomes the live counters. */
   estimate(): void {
+    const { live, snapshot, average } = this;
     for (let i = 0; i < COLUMNS; i++) {
-      const gain = i >= IN_BYTES ? BYTE_GAIN : COUNT_GAIN;
-      const rate = (this.live[i]! - this.snapshot[i]!) * gain;
-      this.average[i]! += Math.floor((rate - this.average[i]!) / 4);
-      this.snapshot[i] = this.live[i]!;
+      const count = live[i]!;
+      const rate = (count - snapshot[i]!) * (i < IN_BYTES ? COUNT_GAIN : BYTE_GAIN);
+      average[i]! += Math.floor((rate - average[i]!) / 4);
+      snapshot[i] = count;
     }
   }
 

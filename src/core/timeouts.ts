@@ -3,6 +3,8 @@ import { IpvsError } from './errors.ts';
 import { SCTP_TIMEOUTS_SEC } from './sctp.ts';
 import { TCP_STATE, TCP_TIMEOUTS_SEC } from './tcp.ts';
 
+const { TCP, UDP } = PROTOCOL;
+
 /** Largest timeout in seconds that the kernel's clock of 100 ticks a second carries. */
 const MAX_SEC = 21_474_836;
 const UDP_SEC = 300;
@@ -11,12 +13,12 @@ const OTHER_SEC = 900;
 
 /** Timeouts by protocol and state, in seconds; three of them can be set (ip_vs_set_timeout). */
 export class StateTimeouts {
-  private readonly tcp: number[] = [...TCP_TIMEOUTS_SEC];
+  private readonly tcp = Int32Array.from(TCP_TIMEOUTS_SEC);
   private udpSec = UDP_SEC;
 
   of(protocol: number, state: number): number {
-    if (protocol === PROTOCOL.TCP) return this.tcp[state]!;
-    if (protocol === PROTOCOL.UDP) return this.udpSec;
+    if (protocol === TCP) return this.tcp[state]!;
+    if (protocol === UDP) return this.udpSec;
     return protocol === PROTOCOL.SCTP ? SCTP_TIMEOUTS_SEC[state]! : OTHER_SEC;
   }
 

@@ -29,6 +29,11 @@ export class Trash {
     return at < 0 ? undefined : this.dests.splice(at, 1)[0];
   }
 
+  /** Deleted destinations that connections still refer to. */
+  *referenced(): Generator<Destination> {
+    for (const dest of this.dests) if (dest.isReferenced()) yield dest;
+  }
+
   /** Frees what has been idle long enough, if a run is due. @returns the destinations that are gone */
   run(now: number): Destination[] {
     if (now < this.runAt) return [];

@@ -1,6 +1,6 @@
 import type { Command, DirectorPort, Query, QueryResults, Status, TextSlice } from '../core/commands.ts';
 import { IpvsError } from '../core/errors.ts';
-import { type Attributes, type Policy, readAttributes } from './attributes.ts';
+import type { Attributes } from './attributes.ts';
 import {
   CONTROLLER_ATTR,
   CONTROLLER_COMMAND,
@@ -20,29 +20,57 @@ import {
 import type { Fill } from './families.ts';
 import { COMMAND, COMMAND_POLICY, INFO, INFO_POLICY, IPVS_FAMILY } from './ipvs-abi.ts';
 import {
+  attributesReader,
   broken,
+  type ReadReply,
+  ReplyReader,
   readDaemonEntry,
   readDestEntry,
-  readReplies,
   readServiceEntry,
   readTimeoutsReply,
 } from './replies.ts';
 import { PROTOCOL_VERSION, UIPVS_ATTR, UIPVS_COMMAND, UIPVS_FAMILY, UIPVS_POLICY } from './uipvs-abi.ts';
-import { FLAG, GENL_HEADER_LEN } from './wire.ts';
+import { FLAG } from './wire.ts';
 import { MessageWriter } from './writer.ts';
 
-/** Sends one request datagram; resolves with all replies, up to and with the one for which `endsExchange` holds. */
-export type Exchange = (datagram: Uint8Array) => Promise<readonly Uint8Array[]>;
+/** Sends one request datagram and hands its replies to `take`, until that says that one was the last; then resolves. */
+export type Exchange = (datagram: Uint8Array, take: (reply: Uint8Array) => boolean) => Promise<void>;
 
 const NOTHING: Fill = () => {};
 const ONE = FLAG.REQUEST | FLAG.ACK;
 const LIST = FLAG.REQUEST | FLAG.ACK | FLAG.DUMP;
 
+/** For replies of which nothing but their coming is wanted. */
+const IGNORED = (): void => {};
+
+/** What the replies to questions are read by. */
+const REPLY = {
+  family: attributesReader(CONTROLLER_POLICY, (reply): [string, number] => [
+    reply.text(CONTROLLER_ATTR.FAMILY_NAME),
+    reply.u16(CONTROLLER_ATTR.FAMILY_ID),
+  ]),
+  info: attributesReader(INFO_POLICY, (reply) => ({
+    version: reply.u32(INFO.VERSION),
+    tableSize: reply.u32(INFO.CONN_TAB_SIZE),
+  })),
+  service: attributesReader(COMMAND_POLICY, readServiceEntry),
+  timeouts: attributesReader(COMMAND_POLICY, readTimeoutsReply),
+  daemon: attributesReader(COMMAND_POLICY, readDaemonEntry),
+  sysctl: attributesReader(UIPVS_POLICY, (reply) => ({
+    name: reply.text(UIPVS_ATTR.NAME),
+    value: reply.text(UIPVS_ATTR.VALUE),
+  })),
+  textSlice: attributesReader(UIPVS_POLICY, (reply) => ({
+    text: reply.joinedText(UIPVS_ATTR.TEXT),
+    next: reply.has(UIPVS_ATTR.NEXT) ? reply.u64(UIPVS_ATTR.NEXT) : -1,
+  })),
+  status: attributesReader(UIPVS_POLICY, readStatus),
+} as const;
+
 /** A family as this client speaks it; `id` is the number that the other side gave. */
 interface Peer {
   readonly id: number;
   readonly version: number;
-  readonly policy: Policy;
 }
 
 /**
@@ -59,8 +87,8 @@ export async function connectDirector(exchange: Exchange): Promise<DirectorPort>
   const own = families.get(UIPVS_FAMILY.name);
   const director = new RemoteDirector(
     link,
-    { ...IPVS_FAMILY, id: ipvs, policy: COMMAND_POLICY },
-    own === undefined ? undefined : { ...UIPVS_FAMILY, id: own, policy: UIPVS_POLICY },
+    { ...IPVS_FAMILY, id: ipvs },
+    own === undefined ? undefined : { ...UIPVS_FAMILY, id: own },
   );
   await director.hello();
   return director;
@@ -75,24 +103,24 @@ class Link {
     this.exchange = exchange;
   }
 
-  /** @throws IpvsError */
-  async request(peer: Peer, command: number, flags: number, fill: Fill): Promise<Attributes[]> {
+  /**
+   * @param read makes an answer of a reply
+   * @throws IpvsError
+   */
+  async request<T>(peer: Peer, command: number, flags: number, fill: Fill, read: ReadReply<T>): Promise<T[]> {
     this.seq = (this.seq + 1) >>> 0;
     const writer = new MessageWriter({ type: peer.id, flags, seq: this.seq, pid: 0 });
     fill(writer.genl(command, peer.version));
-    const replies = readReplies(await this.exchange(writer.finish()), peer.id);
-    return replies.map(({ payload }) => {
-      const attributes = readAttributes(payload.subarray(GENL_HEADER_LEN), peer.policy);
-      if (typeof attributes === 'string') throw broken();
-      return attributes;
-    });
+    const replies = new ReplyReader(peer.id, read);
+    await this.exchange(writer.finish(), (datagram) => replies.take(datagram));
+    return replies.result();
   }
 
   async families(): Promise<Map<string, number>> {
-    const controller: Peer = { id: CONTROLLER_ID, version: CONTROLLER_VERSION, policy: CONTROLLER_POLICY };
-    const replies = await this.request(controller, CONTROLLER_COMMAND.GET_FAMILY, LIST, NOTHING);
-    const { FAMILY_NAME, FAMILY_ID } = CONTROLLER_ATTR;
-    return new Map(replies.map((reply) => [reply.text(FAMILY_NAME), reply.u16(FAMILY_ID)]));
+    const controller: Peer = { id: CONTROLLER_ID, version: CONTROLLER_VERSION };
+    return new Map(
+      await this.request(controller, CONTROLLER_COMMAND.GET_FAMILY, LIST, NOTHING, REPLY.family),
+    );
   }
 }
 
@@ -109,41 +137,36 @@ class RemoteDirector implements DirectorPort {
 
   async hello(): Promise<void> {
     if (!this.own) return;
-    await this.askOwn(UIPVS_COMMAND.HELLO, ONE, (writer) =>
-      writer.attrU32(UIPVS_ATTR.PROTOCOL, PROTOCOL_VERSION),
-    );
+    const fill: Fill = (writer) => writer.attrU32(UIPVS_ATTR.PROTOCOL, PROTOCOL_VERSION);
+    await this.askOwn(UIPVS_COMMAND.HELLO, ONE, fill, IGNORED);
   }
 
   async apply(command: Command): Promise<void> {
     if (command.op === 'set-sysctl') {
-      await this.askOwn(UIPVS_COMMAND.SET_SYSCTL, ONE, (writer) =>
-        writer.attrText(UIPVS_ATTR.NAME, command.name).attrText(UIPVS_ATTR.VALUE, command.value),
-      );
+      const fill: Fill = (writer) =>
+        writer.attrText(UIPVS_ATTR.NAME, command.name).attrText(UIPVS_ATTR.VALUE, command.value);
+      await this.askOwn(UIPVS_COMMAND.SET_SYSCTL, ONE, fill, IGNORED);
       return;
     }
     const [number, fill] = ipvsRequest(command);
-    await this.link.request(this.ipvs, number, ONE, fill);
+    await this.link.request(this.ipvs, number, ONE, fill, IGNORED);
   }
 
   ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]>;
-  async ask(query: Query): Promise<QueryResults[Query['query']]> {
+  ask(query: Query): Promise<QueryResults[Query['query']]> {
     switch (query.query) {
       case 'info':
-        return this.info();
+        return this.one(COMMAND.GET_INFO, NOTHING, REPLY.info);
       case 'services':
-        return (await this.list(COMMAND.GET_SERVICE, NOTHING)).map(readServiceEntry);
+        return this.list(COMMAND.GET_SERVICE, NOTHING, REPLY.service);
       case 'service':
-        return readServiceEntry(
-          await this.one(COMMAND.GET_SERVICE, (writer) => writeServiceKey(writer, query.service)),
-        );
+        return this.one(COMMAND.GET_SERVICE, (w) => writeServiceKey(w, query.service), REPLY.service);
       case 'dests':
-        return (await this.list(COMMAND.GET_DEST, (writer) => writeServiceKey(writer, query.service))).map(
-          readDestEntry,
-        );
+        return this.list(COMMAND.GET_DEST, (w) => writeServiceKey(w, query.service), readDestEntry);
       case 'timeouts':
-        return readTimeoutsReply(await this.one(COMMAND.GET_CONFIG, NOTHING));
+        return this.one(COMMAND.GET_CONFIG, NOTHING, REPLY.timeouts);
       case 'daemons':
-        return (await this.list(COMMAND.GET_DAEMON, NOTHING)).map(readDaemonEntry);
+        return this.list(COMMAND.GET_DAEMON, NOTHING, REPLY.daemon);
       case 'sysctl':
         return this.sysctl(query.name);
       case 'proc':
@@ -153,62 +176,45 @@ class RemoteDirector implements DirectorPort {
     }
   }
 
-  private async info(): Promise<QueryResults['info']> {
-    const peer = { ...this.ipvs, policy: INFO_POLICY };
-    const reply = only(await this.link.request(peer, COMMAND.GET_INFO, ONE, NOTHING));
-    return { version: reply.u32(INFO.VERSION), tableSize: reply.u32(INFO.CONN_TAB_SIZE) };
-  }
-
   private async sysctl(name: string | undefined): Promise<QueryResults['sysctl']> {
-    const replies = await this.askOwn(
-      UIPVS_COMMAND.GET_SYSCTL,
-      name === undefined ? LIST : ONE,
-      name === undefined ? NOTHING : (writer) => writer.attrText(UIPVS_ATTR.NAME, name),
-    );
-    return replies.map((reply) => ({
-      name: reply.text(UIPVS_ATTR.NAME),
-      value: reply.text(UIPVS_ATTR.VALUE),
-    }));
+    const fill: Fill = (writer) => void (name !== undefined && writer.attrText(UIPVS_ATTR.NAME, name));
+    return this.askOwn(UIPVS_COMMAND.GET_SYSCTL, name === undefined ? LIST : ONE, fill, REPLY.sysctl);
   }
 
   private async proc(name: string, from: number): Promise<TextSlice> {
-    const replies = await this.askOwn(UIPVS_COMMAND.PROC, ONE, (writer) =>
-      writer.attrText(UIPVS_ATTR.NAME, name).attrU64(UIPVS_ATTR.FROM, from, 0),
-    );
-    const reply = only(replies);
-    return {
-      text: reply.joinedText(UIPVS_ATTR.TEXT),
-      next: reply.has(UIPVS_ATTR.NEXT) ? reply.u64(UIPVS_ATTR.NEXT) : -1,
-    };
+    const fill: Fill = (writer) => writer.attrText(UIPVS_ATTR.NAME, name).attrU64(UIPVS_ATTR.FROM, from, 0);
+    return only(await this.askOwn(UIPVS_COMMAND.PROC, ONE, fill, REPLY.textSlice));
   }
 
   private async status(): Promise<Status> {
-    const reply = only(await this.askOwn(UIPVS_COMMAND.STATUS, ONE, NOTHING));
-    try {
-      return JSON.parse(reply.joinedText(UIPVS_ATTR.TEXT)) as Status;
-    } catch {
-      throw broken();
-    }
+    return only(await this.askOwn(UIPVS_COMMAND.STATUS, ONE, NOTHING, REPLY.status));
   }
 
-  private async one(command: number, fill: Fill): Promise<Attributes> {
-    return only(await this.link.request(this.ipvs, command, ONE, fill));
+  private async one<T>(command: number, fill: Fill, read: ReadReply<T>): Promise<T> {
+    return only(await this.link.request(this.ipvs, command, ONE, fill, read));
   }
 
-  private list(command: number, fill: Fill): Promise<Attributes[]> {
-    return this.link.request(this.ipvs, command, LIST, fill);
+  private list<T>(command: number, fill: Fill, read: ReadReply<T>): Promise<T[]> {
+    return this.link.request(this.ipvs, command, LIST, fill, read);
   }
 
-  private async askOwn(command: number, flags: number, fill: Fill): Promise<Attributes[]> {
+  private async askOwn<T>(command: number, flags: number, fill: Fill, read: ReadReply<T>): Promise<T[]> {
     if (!this.own) throw new IpvsError('EOPNOTSUPP', 'the other side is no uipvs director');
-    return this.link.request(this.own, command, flags, fill);
+    return this.link.request(this.own, command, flags, fill, read);
   }
 }
 
-function only(replies: readonly Attributes[]): Attributes {
-  const [reply] = replies;
-  if (!reply) throw broken();
+function only<T>([reply]: readonly T[]): T {
+  if (reply === undefined) throw broken();
   return reply;
+}
+
+function readStatus(reply: Attributes): Status {
+  try {
+    return JSON.parse(reply.joinedText(UIPVS_ATTR.TEXT)) as Status;
+  } catch {
+    throw broken();
+  }
 }
 
 /** @returns the number and attributes of the message that stands for a command. */

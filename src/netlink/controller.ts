@@ -1,6 +1,7 @@
 import { IpvsError } from '../core/errors.ts';
-import { type Attributes, type Policy, U16, U32 } from './attributes.ts';
+import type { Attributes } from './attributes.ts';
 import type { Family, Fill, Operation } from './families.ts';
+import { type Policy, U16, U32 } from './policy.ts';
 import type { MessageWriter } from './writer.ts';
 
 /** The controller's family number, the only one that is fixed (GENL_ID_CTRL). */

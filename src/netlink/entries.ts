@@ -25,7 +25,7 @@ export function writeServiceEntry(writer: MessageWriter, entry: ServiceEntry): v
   writer.nest(ATTR.SERVICE, () => {
     writeServiceId(writer, entry);
     const scheduler = entry.scheduler === '' ? 'none' : entry.scheduler;
-    writeServiceRest(writer, { ...entry, scheduler }, entry.flags | SERVICE_FLAG.HASHED, 0xffffffff);
+    writeServiceRest(writer, entry, scheduler, entry.flags | SERVICE_FLAG.HASHED, 0xffffffff);
     writer.nest(SERVICE.STATS, () => writeStats(writer, entry.stats));
     writer.nest(SERVICE.STATS64, () => writeStats64(writer, entry.stats));
   });
@@ -40,7 +40,7 @@ export function writeServiceKey(writer: MessageWriter, key: ServiceKey): void {
 export function writeServiceConfig(writer: MessageWriter, config: ServiceConfig, flagsMask: number): void {
   writer.nest(ATTR.SERVICE | NESTED_BIT, () => {
     writeServiceId(writer, config);
-    writeServiceRest(writer, config, config.flags, flagsMask);
+    writeServiceRest(writer, config, config.scheduler, config.flags, flagsMask);
   });
 }
 
@@ -116,12 +116,18 @@ function writeServiceId(writer: MessageWriter, key: ServiceKey): void {
   }
   writer
     .attrU16(SERVICE.PROTOCOL, key.protocol)
-    .attrBytes(SERVICE.ADDR, sixteenBytes(key.addr))
+    .attrAddress(SERVICE.ADDR, key.addr)
     .attrBe16(SERVICE.PORT, key.port);
 }
 
-function writeServiceRest(writer: MessageWriter, config: ServiceConfig, flags: number, mask: number): void {
-  writer.attrText(SERVICE.SCHED_NAME, config.scheduler);
+function writeServiceRest(
+  writer: MessageWriter,
+  config: ServiceConfig,
+  scheduler: string,
+  flags: number,
+  mask: number,
+): void {
+  writer.attrText(SERVICE.SCHED_NAME, scheduler);
   if (config.pe !== '') writer.attrText(SERVICE.PE_NAME, config.pe);
   writer.attrTwoU32(SERVICE.FLAGS, flags, mask).attrU32(SERVICE.TIMEOUT, config.timeoutSec);
   if (config.family === AF_INET) writer.attrBe32(SERVICE.NETMASK, config.netmask);
@@ -129,7 +135,7 @@ function writeServiceRest(writer: MessageWriter, config: ServiceConfig, flags: n
 }
 
 function writeDestId(writer: MessageWriter, key: DestKey): void {
-  writer.attrBytes(DEST.ADDR, sixteenBytes(key.addr)).attrBe16(DEST.PORT, key.port);
+  writer.attrAddress(DEST.ADDR, key.addr).attrBe16(DEST.PORT, key.port);
 }
 
 function writeTunnel(writer: MessageWriter, config: DestConfig): void {
@@ -178,10 +184,4 @@ function writeStats64(writer: MessageWriter, stats: StatsSnapshot): void {
     .attrU64(STATS.OUTPPS, stats.outPps, STATS.PAD)
     .attrU64(STATS.INBPS, stats.inBps, STATS.PAD)
     .attrU64(STATS.OUTBPS, stats.outBps, STATS.PAD);
-}
-
-function sixteenBytes(addr: DestKey['addr']): Uint8Array {
-  const bytes = new Uint8Array(16);
-  bytes.set(addressBytes(addr));
-  return bytes;
 }

@@ -1,4 +1,5 @@
-import type { Attributes, Policy } from './attributes.ts';
+import type { Attributes } from './attributes.ts';
+import type { Policy } from './policy.ts';
 import type { MessageWriter } from './writer.ts';
 
 /** Writes the command header and attributes of one reply message. */

@@ -1,4 +1,4 @@
-import { NESTED, type Policy, type Rule, U8, U16, U32, U64 } from './attributes.ts';
+import { NESTED, type Policy, type Rule, U8, U16, U32 } from './policy.ts';
 
 /** The family of the kernel's IPVS (uapi linux/ip_vs.h): name, version, highest top-level attribute. */
 export const IPVS_FAMILY = { name: 'IPVS', version: 1, maxAttribute: 6 } as const;
@@ -159,18 +159,4 @@ export const DAEMON_POLICY: Policy = {
   [DAEMON.MCAST_GROUP6]: { kind: 'bytes', min: 16 },
   [DAEMON.MCAST_PORT]: U16,
   [DAEMON.MCAST_TTL]: U8,
-};
-
-/** What a reader of STATS64 demands, so that short values never read as counters. */
-export const STATS64_POLICY: Policy = {
-  [STATS.CONNS]: U64,
-  [STATS.INPKTS]: U64,
-  [STATS.OUTPKTS]: U64,
-  [STATS.INBYTES]: U64,
-  [STATS.OUTBYTES]: U64,
-  [STATS.CPS]: U64,
-  [STATS.INPPS]: U64,
-  [STATS.OUTPPS]: U64,
-  [STATS.INBPS]: U64,
-  [STATS.OUTBPS]: U64,
 };

@@ -1,40 +1,26 @@
-import { AF_INET } from '../core/address.ts';
 import {
   type DaemonConfig,
   type DestEntry,
   SERVICE_FLAG,
   type ServiceEntry,
-  type StatsSnapshot,
   type Timeouts,
 } from '../core/config.ts';
 import { errnoName, IpvsError } from '../core/errors.ts';
-import { type Attributes, type Policy, readAttributes } from './attributes.ts';
-import {
-  ATTR,
-  DAEMON_POLICY,
-  DEST,
-  DEST_POLICY,
-  SERVICE,
-  SERVICE_POLICY,
-  STATS,
-  STATS64_POLICY,
-} from './ipvs-abi.ts';
-import {
-  daemonConfig,
-  destConfig,
-  knownFamily,
-  serviceFlags,
-  serviceKey,
-  serviceSettings,
-} from './requests.ts';
+import { type Attributes, readAttributes } from './attributes.ts';
+import { readDestReply } from './dest-reply.ts';
+import { ATTR, DAEMON_POLICY, SERVICE, SERVICE_POLICY } from './ipvs-abi.ts';
+import type { Policy } from './policy.ts';
+import { daemonConfig, serviceFlags, serviceKey, serviceSettings } from './requests.ts';
 import {
   align4,
   ERROR_ATTRIBUTE,
   FLAG,
+  GENL_HEADER_LEN,
   HEADER_LEN,
   type Message,
-  readMessages,
-  someMessageType,
+  messageAt,
+  messageLength,
+  messageType,
   TYPE,
   viewOf,
 } from './wire.ts';
@@ -44,30 +30,68 @@ const ERROR_POLICY: Policy = { [ERROR_ATTRIBUTE.MSG]: { kind: 'text', max: 65535
 /** Bytes of an error's payload before the echoed request. */
 const ERRNO_LEN = 4;
 
-/**
- * Tells a transport that an exchange is complete: the datagram holds an acknowledgement, an error or the end of a
- * dump. It holds for requests that ask for an acknowledgement or a dump, as all of `connectDirector` do.
- */
-export function endsExchange(datagram: Uint8Array): boolean {
-  return someMessageType(datagram, (type) => type === TYPE.ERROR || type === TYPE.DONE);
-}
+/** Makes an answer of a reply's attributes, `source` from `start` to `end`. @throws IpvsError */
+export type ReadReply<T> = (source: Uint8Array, start: number, end: number) => T;
 
 /**
- * Takes the answers out of the replies to one request.
- * @throws IpvsError what the director answered, or EIO if its answer is cut off
+ * Reads the replies to one request as they come. The request must ask for an acknowledgement or a dump, as all of
+ * `connectDirector` do: these end the exchange.
  */
-export function readReplies(datagrams: readonly Uint8Array[], family: number): Message[] {
-  const answers: Message[] = [];
-  for (const message of datagrams.flatMap(readMessages)) {
-    if (message.type === family) answers.push(message);
-    else if (message.type === TYPE.DONE) return answers;
-    else if (message.type === TYPE.ERROR) {
-      const error = readError(message);
-      if (error) throw error;
-      return answers;
+export class ReplyReader<T> {
+  private readonly family: number;
+  private readonly read: ReadReply<T>;
+  private readonly answers: T[] = [];
+  private failure: unknown;
+  private isComplete = false;
+
+  /** @param family type of the messages that are answers */
+  constructor(family: number, read: ReadReply<T>) {
+    this.family = family;
+    this.read = read;
+  }
+
+  /** Takes the next datagram, and never throws. @returns whether it was the last one */
+  take(datagram: Uint8Array): boolean {
+    let length = messageLength(datagram, 0);
+    for (let at = 0; length > 0; length = messageLength(datagram, at)) {
+      const type = messageType(datagram, at);
+      if (type === this.family) this.answer(datagram, at, length);
+      else if (type === TYPE.DONE || type === TYPE.ERROR) {
+        if (type === TYPE.ERROR) this.refuse(messageAt(datagram, at, length));
+        this.isComplete = true;
+        return true;
+      }
+      at += align4(length);
+    }
+    return false;
+  }
+
+  /**
+   * The answers in their order.
+   * @throws IpvsError what the director answered, or EIO if its answer is malformed or cut off
+   */
+  result(): T[] {
+    if (this.failure !== undefined) throw this.failure;
+    if (!this.isComplete) throw broken();
+    return this.answers;
+  }
+
+  private answer(datagram: Uint8Array, at: number, length: number): void {
+    if (this.failure !== undefined) return;
+    try {
+      this.answers.push(this.read(datagram, at + HEADER_LEN + GENL_HEADER_LEN, at + length));
+    } catch (error) {
+      this.failure = error;
     }
   }
-  throw broken();
+
+  private refuse(message: Message): void {
+    try {
+      this.failure ??= readError(message);
+    } catch (error) {
+      this.failure = error;
+    }
+  }
 }
 
 /** The error for a reply that is not what the protocol says. */
@@ -75,46 +99,46 @@ export function broken(): IpvsError {
   return new IpvsError('EIO', "the director's answer is malformed");
 }
 
-/** @throws IpvsError for a malformed entry */
-export function readServiceEntry(attributes: Attributes): ServiceEntry {
-  const inner = nested(attributes, ATTR.SERVICE, SERVICE_POLICY);
-  const key = serviceKey(inner);
-  const [flags] = serviceFlags(inner);
-  return {
-    ...key,
-    ...serviceSettings(inner, key.family),
-    flags: (flags & ~SERVICE_FLAG.HASHED) >>> 0,
-    stats: readStats(inner.nested(SERVICE.STATS64, STATS64_POLICY)),
+/** @returns a reader of replies whose attributes follow `policy`. */
+export function attributesReader<T>(policy: Policy, read: (reply: Attributes) => T): ReadReply<T> {
+  return (source, start, end) => {
+    const attributes = readAttributes(source, policy, start, end);
+    if (typeof attributes === 'string') throw broken();
+    return read(attributes);
   };
 }
 
 /** @throws IpvsError for a malformed entry */
-export function readDestEntry(attributes: Attributes): DestEntry {
-  const inner = nested(attributes, ATTR.DEST, DEST_POLICY);
-  const family = knownFamily(inner.u16(DEST.ADDR_FAMILY) || AF_INET);
-  if (family === undefined) throw broken();
-  const config = destConfig(inner, family);
-  // Spelled out: spreading an object takes longer than reading all of it from the message.
+export function readServiceEntry(attributes: Attributes): ServiceEntry {
+  const inner = within(attributes, ATTR.SERVICE, SERVICE_POLICY);
+  const key = serviceKey(inner);
+  const settings = serviceSettings(inner, key.family);
+  const [flags] = serviceFlags(inner);
   return {
-    addr: config.addr,
-    port: config.port,
-    weight: config.weight,
-    method: config.method,
-    upperThreshold: config.upperThreshold,
-    lowerThreshold: config.lowerThreshold,
-    tunnelType: config.tunnelType,
-    tunnelPort: config.tunnelPort,
-    tunnelFlags: config.tunnelFlags,
-    active: inner.u32(DEST.ACTIVE_CONNS),
-    inactive: inner.u32(DEST.INACT_CONNS),
-    persistent: inner.u32(DEST.PERSIST_CONNS),
-    stats: readStats(inner.nested(DEST.STATS64, STATS64_POLICY)),
+    family: key.family,
+    protocol: key.protocol,
+    addr: key.addr,
+    port: key.port,
+    fwmark: key.fwmark,
+    scheduler: settings.scheduler,
+    pe: settings.pe,
+    timeoutSec: settings.timeoutSec,
+    netmask: settings.netmask,
+    flags: (flags & ~SERVICE_FLAG.HASHED) >>> 0,
+    stats: inner.counters(SERVICE.STATS64),
   };
+}
+
+/** @throws IpvsError for a malformed entry */
+export function readDestEntry(source: Uint8Array, start: number, end: number): DestEntry {
+  const entry = readDestReply(source, start, end);
+  if (!entry) throw broken();
+  return entry;
 }
 
 /** @throws IpvsError for a malformed entry */
 export function readDaemonEntry(attributes: Attributes): DaemonConfig {
-  return daemonConfig(nested(attributes, ATTR.DAEMON, DAEMON_POLICY));
+  return daemonConfig(within(attributes, ATTR.DAEMON, DAEMON_POLICY));
 }
 
 export function readTimeoutsReply(attributes: Attributes): Timeouts {
@@ -125,26 +149,11 @@ export function readTimeoutsReply(attributes: Attributes): Timeouts {
   };
 }
 
-function nested(attributes: Attributes, type: number, policy: Policy): Attributes {
+function within(attributes: Attributes, type: number, policy: Policy): Attributes {
   const bytes = attributes.bytes(type);
   const inner = bytes && readAttributes(bytes, policy);
   if (!inner || typeof inner === 'string') throw broken();
   return inner;
-}
-
-function readStats(stats: Attributes): StatsSnapshot {
-  return {
-    conns: stats.u64(STATS.CONNS),
-    inPackets: stats.u64(STATS.INPKTS),
-    outPackets: stats.u64(STATS.OUTPKTS),
-    inBytes: stats.u64(STATS.INBYTES),
-    outBytes: stats.u64(STATS.OUTBYTES),
-    cps: stats.u64(STATS.CPS),
-    inPps: stats.u64(STATS.INPPS),
-    outPps: stats.u64(STATS.OUTPPS),
-    inBps: stats.u64(STATS.INBPS),
-    outBps: stats.u64(STATS.OUTBPS),
-  };
 }
 
 /** @returns `undefined` for an acknowledgement. The reason is the director's if it gave one, else the errno's name. */

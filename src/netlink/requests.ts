@@ -13,7 +13,7 @@ import { type Attributes, readAttributes } from './attributes.ts';
 import { ATTR, DAEMON, DAEMON_POLICY, DEST, DEST_POLICY, SERVICE, SERVICE_POLICY } from './ipvs-abi.ts';
 
 /** FWD_METHOD carries more of a connection's flags; only these bits are the method. */
-const METHOD_MASK = 7;
+export const METHOD_MASK = 7;
 
 /** A whole service as NEW_SERVICE and SET_SERVICE give it. */
 export interface ServiceRequest {
@@ -82,7 +82,7 @@ export function serviceKey(service: Attributes): ServiceKey {
   return {
     family,
     protocol: service.u16(SERVICE.PROTOCOL),
-    addr: addressFromBytes(family, service.padded(SERVICE.ADDR, 16)),
+    addr: service.address(SERVICE.ADDR, family),
     port: service.be16(SERVICE.PORT),
     fwmark: 0,
   };
@@ -110,18 +110,14 @@ export function readDestConfig(attributes: Attributes, serviceFamily: Family): D
   );
 }
 
-/** Missing bytes of an address count as 0. */
-const NO_BYTES = new Uint8Array(0);
-
 function destKey(dest: Attributes, family: Family): DestKey {
-  return { addr: addressFromBytes(family, dest.bytes(DEST.ADDR) ?? NO_BYTES), port: dest.be16(DEST.PORT) };
+  return { addr: dest.address(DEST.ADDR, family), port: dest.be16(DEST.PORT) };
 }
 
-export function destConfig(dest: Attributes, family: Family): DestConfig {
-  const { addr, port } = destKey(dest, family);
+function destConfig(dest: Attributes, family: Family): DestConfig {
   return {
-    addr,
-    port,
+    addr: dest.address(DEST.ADDR, family),
+    port: dest.be16(DEST.PORT),
     method: dest.u32(DEST.FWD_METHOD) & METHOD_MASK,
     weight: dest.i32(DEST.WEIGHT),
     upperThreshold: dest.u32(DEST.U_THRESH),
@@ -159,7 +155,7 @@ export function daemonConfig(daemon: Attributes): DaemonConfig {
   const group = daemon.has(DAEMON.MCAST_GROUP)
     ? ipv4(daemon.be32(DAEMON.MCAST_GROUP))
     : daemon.has(DAEMON.MCAST_GROUP6)
-      ? addressFromBytes(AF_INET6, daemon.padded(DAEMON.MCAST_GROUP6, 16))
+      ? daemon.address(DAEMON.MCAST_GROUP6, AF_INET6)
       : undefined;
   return {
     state: daemon.u32(DAEMON.STATE),

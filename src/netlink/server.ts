@@ -80,19 +80,14 @@ export class NetlinkSession {
     if (!operation?.dump) throw unsupported();
     const attributes = readAttributes(request.payload.subarray(GENL_HEADER_LEN), family.policy);
     const fills = await operation.dump(typeof attributes === 'string' ? undefined : attributes);
-    let parts: Uint8Array[] = [];
-    let length = 0;
+    const header = replyHeader(request, family.id, FLAG.MULTI);
+    let writer: MessageWriter | undefined;
     for (const fill of fills) {
-      const part = this.message(request, family, FLAG.MULTI, fill);
-      if (length > 0 && length + part.length > DUMP_DATAGRAM) {
-        yield joined(parts, length);
-        parts = [];
-        length = 0;
-      }
-      parts.push(part);
-      length += part.length;
+      writer = writer ? writer.next(header) : new MessageWriter(header, this.pad64);
+      fill(writer);
+      if (writer.lengthBefore > 0 && writer.length > DUMP_DATAGRAM) yield writer.takeBefore();
     }
-    if (length > 0) yield joined(parts, length);
+    if (writer) yield writer.finish();
     yield doneMessage(request);
   }
 
@@ -116,15 +111,4 @@ export class NetlinkSession {
 
 function unsupported(): IpvsError {
   return new IpvsError('EOPNOTSUPP', 'there is no such command');
-}
-
-/** Puts messages into one datagram; each but the last is a multiple of four bytes long by construction. */
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const datagram = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    datagram.set(part, at);
-    at += part.length;
-  }
-  return datagram;
 }

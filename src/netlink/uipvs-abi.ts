@@ -1,4 +1,4 @@
-import { type Policy, U32, U64 } from './attributes.ts';
+import { type Policy, U32, U64 } from './policy.ts';
 
 /**
  * The family of our own: what the kernel's ABI lacks. Numbers are never reused; a receiver ignores attributes that it

@@ -6,6 +6,9 @@ import { PROTOCOL_VERSION, UIPVS_ATTR, UIPVS_COMMAND, UIPVS_FAMILY, UIPVS_POLICY
 
 const { version } = UIPVS_FAMILY;
 
+/** A reply with a long text has at least so much of it, unless the text ends. */
+const REPLY_CHARS = 32_768;
+
 /**
  * @param hello called when the client says HELLO
  * @returns the family `uipvs` over a director.
@@ -48,11 +51,18 @@ function procOperation(director: DirectorPort): Operation {
   };
 }
 
+/** Joins slices, which are short so that none holds the director long, to a reply worth an exchange. */
 async function procReply(director: DirectorPort, name: ProcName, from: number): Promise<Fill> {
-  const slice = await director.ask({ query: 'proc', name, from });
+  let slice = await director.ask({ query: 'proc', name, from });
+  let { text } = slice;
+  while (slice.next >= 0 && text.length < REPLY_CHARS) {
+    slice = await director.ask({ query: 'proc', name, from: slice.next });
+    text += slice.text;
+  }
+  const { next } = slice;
   return (writer) => {
-    writer.genl(UIPVS_COMMAND.PROC, version).attrLongText(UIPVS_ATTR.TEXT, slice.text);
-    if (slice.next >= 0) writer.attrU64(UIPVS_ATTR.NEXT, slice.next, 0);
+    writer.genl(UIPVS_COMMAND.PROC, version).attrLongText(UIPVS_ATTR.TEXT, text);
+    if (next >= 0) writer.attrU64(UIPVS_ATTR.NEXT, next, 0);
   };
 }
 

@@ -1,12 +1,17 @@
 const REPLACEMENT = 0xfffd;
-/** Code points that are joined to a string at once: spread arguments live on the stack. */
-const CHUNK = 4096;
+/** UTF-16 units that become a string at once: arguments live on the stack. */
+const CHUNK = 1024;
 
 /** @returns the text as UTF-8; a lone surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3);
   let at = 0;
   for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) {
+      bytes[at++] = unit;
+      continue;
+    }
     let point = text.codePointAt(i)!;
     if (point > 0xffff) i++;
     else if (point >= 0xd800 && point < 0xe000) point = REPLACEMENT;
@@ -17,18 +22,39 @@ export function encodeUtf8(text: string): Uint8Array {
 
 /** @returns the text; what is not UTF-8 becomes U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {
+  const units = new Array<number>(Math.min(bytes.length, CHUNK)).fill(0);
   let text = '';
-  let points: number[] = [];
+  let count = 0;
   for (let at = 0; at < bytes.length; ) {
-    const length = sequenceLength(bytes, at);
-    points.push(length === 0 ? REPLACEMENT : pointAt(bytes, at, length));
-    at += length || 1;
-    if (points.length === CHUNK) {
-      text += String.fromCodePoint(...points);
-      points = [];
+    const byte = bytes[at]!;
+    if (byte < 0x80) {
+      units[count++] = byte;
+      at++;
+    } else {
+      const length = sequenceLength(bytes, at);
+      const point = length === 0 ? REPLACEMENT : pointAt(bytes, at, length);
+      count = putUnits(units, count, point);
+      at += length || 1;
+    }
+    if (count >= CHUNK) {
+      text += String.fromCharCode.apply(null, units);
+      units.length = CHUNK;
+      count = 0;
     }
   }
-  return text + String.fromCodePoint(...points);
+  units.length = count;
+  return text + String.fromCharCode.apply(null, units);
+}
+
+/** Appends a code point as UTF-16. @returns the new count */
+function putUnits(units: number[], count: number, point: number): number {
+  if (point < 0x10000) {
+    units[count] = point;
+    return count + 1;
+  }
+  units[count] = 0xd7c0 + (point >> 10);
+  units[count + 1] = 0xdc00 | (point & 0x3ff);
+  return count + 2;
 }
 
 function putPoint(bytes: Uint8Array, start: number, point: number): number {

@@ -3,6 +3,9 @@ export const HEADER_LEN = 16;
 export const GENL_HEADER_LEN = 4;
 export const ATTRIBUTE_HEADER_LEN = 4;
 
+/** The bits of an attribute's number; the others say that it is nested or in network order. */
+export const TYPE_MASK = 0x3fff;
+
 /** Message types below 16 belong to netlink itself (linux/netlink.h). */
 export const TYPE = { ERROR: 2, DONE: 3, FIRST_FAMILY: 16 } as const;
 
@@ -32,77 +35,69 @@ export interface Message {
   readonly payload: Uint8Array;
 }
 
-/**
- * An attribute as it stands in a message; `type` without the bits for nesting and byte order. The value stays where it
- * is: a view of each of a large dump's attributes would take longer than all else.
- */
-export interface RawAttribute {
-  readonly type: number;
-  readonly source: Uint8Array;
-  /** Where the value starts. */
-  readonly at: number;
-  /** Bytes of the value. */
-  readonly length: number;
-}
-
-/** A view of an attribute's value. */
-export const attributeBytes = ({ source, at, length }: RawAttribute): Uint8Array =>
-  source.subarray(at, at + length);
-
 export const align4 = (length: number): number => (length + 3) & ~3;
 
-/**
- * Splits a datagram into its messages. Like netlink_rcv_skb it ends, silently, at the first header that is cut off
- * or whose length is impossible.
- */
+/** Splits a datagram into its messages; ends where `messageLength` finds none. */
 export function readMessages(datagram: Uint8Array): Message[] {
-  const view = viewOf(datagram);
   const messages: Message[] = [];
-  for (let at = 0; datagram.length - at >= HEADER_LEN; ) {
-    const length = view.getUint32(at, true);
-    if (length < HEADER_LEN || length > datagram.length - at) break;
-    const raw = datagram.subarray(at, at + length);
-    messages.push({
-      type: view.getUint16(at + 4, true),
-      flags: view.getUint16(at + 6, true),
-      seq: view.getUint32(at + 8, true),
-      pid: view.getUint32(at + 12, true),
-      raw,
-      payload: raw.subarray(HEADER_LEN),
-    });
+  let length = messageLength(datagram, 0);
+  for (let at = 0; length > 0; length = messageLength(datagram, at)) {
+    messages.push(messageAt(datagram, at, length));
     at += align4(length);
   }
   return messages;
 }
 
-/** Whether a message of the datagram has a type for which `holds`; ends where readMessages does. */
-export function someMessageType(datagram: Uint8Array, holds: (type: number) => boolean): boolean {
-  const view = viewOf(datagram);
-  for (let at = 0; datagram.length - at >= HEADER_LEN; ) {
-    const length = view.getUint32(at, true);
-    if (length < HEADER_LEN || length > datagram.length - at) return false;
-    if (holds(view.getUint16(at + 4, true))) return true;
-    at += align4(length);
-  }
-  return false;
+/**
+ * @returns bytes of the message at `at`, its header included; 0 where netlink_rcv_skb ends, silently: at the first
+ * header that is cut off or whose length is impossible.
+ */
+export function messageLength(datagram: Uint8Array, at: number): number {
+  if (datagram.length - at < HEADER_LEN) return 0;
+  const length = u32At(datagram, at);
+  return length < HEADER_LEN || length > datagram.length - at ? 0 : length;
 }
 
-/** Splits bytes into attributes; like nla_for_each_attr it ends at the first one that does not fit. */
-export function readRawAttributes(bytes: Uint8Array): RawAttribute[] {
-  const attributes: RawAttribute[] = [];
-  for (let at = 0; bytes.length - at >= ATTRIBUTE_HEADER_LEN; ) {
-    const length = bytes[at]! | (bytes[at + 1]! << 8);
-    if (length < ATTRIBUTE_HEADER_LEN || length > bytes.length - at) break;
-    attributes.push({
-      type: (bytes[at + 2]! | (bytes[at + 3]! << 8)) & 0x3fff,
-      source: bytes,
-      at: at + ATTRIBUTE_HEADER_LEN,
-      length: length - ATTRIBUTE_HEADER_LEN,
-    });
-    at += align4(length);
-  }
-  return attributes;
+/** @returns the type of the message at `at`. */
+export const messageType = (datagram: Uint8Array, at: number): number => u16At(datagram, at + 4);
+
+/** @returns the message at `at`, which has that length. */
+export function messageAt(datagram: Uint8Array, at: number, length: number): Message {
+  const raw = datagram.subarray(at, at + length);
+  return {
+    type: messageType(raw, 0),
+    flags: u16At(raw, 6),
+    seq: u32At(raw, 8),
+    pid: u32At(raw, 12),
+    raw,
+    payload: raw.subarray(HEADER_LEN),
+  };
 }
+
+/** @returns bytes of the attribute at `at`, its header included; 0 where none fits: there nla_for_each_attr ends. */
+export function attributeLength(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at < ATTRIBUTE_HEADER_LEN) return 0;
+  const length = u16At(bytes, at);
+  return length < ATTRIBUTE_HEADER_LEN || length > end - at ? 0 : length;
+}
+
+/** @returns the number of the attribute at `at`, without the bits for nesting and byte order. */
+export const attributeType = (bytes: Uint8Array, at: number): number => u16At(bytes, at + 2) & TYPE_MASK;
+
+/** Integers where they stand, little-endian unless they say that they are in network order. */
+export const u16At = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8);
+
+export const be16At = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
+
+export const u32At = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+
+export const be32At = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+
+/** Exact up to 2^53. */
+export const u64At = (bytes: Uint8Array, at: number): number =>
+  u32At(bytes, at + 4) * 2 ** 32 + u32At(bytes, at);
 
 /** A DataView of exactly these bytes. */
 export const viewOf = (bytes: Uint8Array): DataView =>

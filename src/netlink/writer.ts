@@ -1,3 +1,4 @@
+import type { Address } from '../core/address.ts';
 import { IpvsError } from '../core/errors.ts';
 import { encodeUtf8 } from './utf8.ts';
 import {
@@ -26,33 +27,58 @@ export interface Header {
 }
 
 /**
- * Writes one netlink message from front to back. The counters of `pad64` messages are aligned to 8 bytes, as kernels
- * do that are built without efficient unaligned access.
+ * Writes netlink messages from front to back, one behind the other. The counters of `pad64` messages are aligned to 8
+ * bytes within their message, as kernels do that are built without efficient unaligned access.
  */
 export class MessageWriter {
   private bytes = new Uint8Array(FIRST_CAPACITY);
   private view = viewOf(this.bytes);
-  private end = HEADER_LEN;
+  /** Where the message that is written starts, and where it ends so far. */
+  private start = 0;
+  private end = 0;
   private readonly pad64: boolean;
 
+  /** Starts the first message. */
   constructor(header: Header, pad64 = false) {
     this.pad64 = pad64;
-    this.view.setUint16(4, header.type, true);
-    this.view.setUint16(6, header.flags, true);
-    this.view.setUint32(8, header.seq, true);
-    this.view.setUint32(12, header.pid, true);
+    this.begin(header);
   }
 
-  /** Ends the message. */
+  /** Ends a message and starts another one behind it; the one before must be a multiple of four bytes long. */
+  next(header: Header): this {
+    this.endMessage();
+    this.begin(header);
+    return this;
+  }
+
+  /** Bytes of all messages so far. */
+  get length(): number {
+    return this.end;
+  }
+
+  /** Bytes of the messages before the one that is written. */
+  get lengthBefore(): number {
+    return this.start;
+  }
+
+  /** Ends the message. @returns all of them; valid until the next call */
   finish(): Uint8Array {
-    this.view.setUint32(0, this.end, true);
+    this.endMessage();
     return this.bytes.subarray(0, this.end);
+  }
+
+  /** Takes out the messages before the one that is written. */
+  takeBefore(): Uint8Array {
+    const taken = this.bytes.slice(0, this.start);
+    this.bytes.copyWithin(0, this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+    return taken;
   }
 
   genl(command: number, version: number): this {
     const at = this.grow(GENL_HEADER_LEN);
-    this.bytes[at] = command;
-    this.bytes[at + 1] = version;
+    this.view.setUint32(at, command | (version << 8), true);
     return this;
   }
 
@@ -64,7 +90,7 @@ export class MessageWriter {
 
   /** Bytes that are no attribute, padded to four. */
   append(value: Uint8Array): this {
-    const at = this.grow(align4(value.length));
+    const at = this.growPadded(value.length);
     this.bytes.set(value, at);
     return this;
   }
@@ -114,7 +140,7 @@ export class MessageWriter {
 
   /** @param pad number of the empty attribute that aligns the value, where this message is padded */
   attrU64(type: number, value: number, pad: number): this {
-    if (this.pad64 && this.end % 8 === 0) this.attribute(pad, 0);
+    if (this.pad64 && (this.end - this.start) % 8 === 0) this.attribute(pad, 0);
     const at = this.attribute(type, 8);
     this.view.setUint32(at, value, true);
     this.view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
@@ -126,6 +152,7 @@ export class MessageWriter {
     const bytes = encodeUtf8(value);
     const at = this.attribute(type, bytes.length + 1);
     this.bytes.set(bytes, at);
+    this.bytes[at + bytes.length] = 0;
     return this;
   }
 
@@ -137,6 +164,13 @@ export class MessageWriter {
       this.attrBytes(type, bytes.subarray(at, at + TEXT_PIECE));
       at += TEXT_PIECE;
     } while (at < bytes.length);
+    return this;
+  }
+
+  /** An address in network order, zeros behind an IPv4 one. */
+  attrAddress(type: number, { words }: Address): this {
+    const at = this.attribute(type, 16);
+    for (let i = 0; i < 4; i++) this.view.setInt32(at + 4 * i, words[i]!, false);
     return this;
   }
 
@@ -153,13 +187,33 @@ export class MessageWriter {
   /** Starts an attribute. @returns where its value goes */
   private attribute(type: number, length: number): number {
     checkLength(length);
-    const at = this.grow(ATTRIBUTE_HEADER_LEN + align4(length));
+    const at = this.growPadded(ATTRIBUTE_HEADER_LEN + length);
     this.view.setUint16(at, ATTRIBUTE_HEADER_LEN + length, true);
     this.view.setUint16(at + 2, type, true);
     return at + ATTRIBUTE_HEADER_LEN;
   }
 
-  /** Makes room for zeroed bytes. @returns where they start */
+  private begin(header: Header): void {
+    this.start = this.end;
+    const at = this.grow(HEADER_LEN);
+    this.view.setUint16(at + 4, header.type, true);
+    this.view.setUint16(at + 6, header.flags, true);
+    this.view.setUint32(at + 8, header.seq, true);
+    this.view.setUint32(at + 12, header.pid, true);
+  }
+
+  private endMessage(): void {
+    this.view.setUint32(this.start, this.end - this.start, true);
+  }
+
+  /** Makes room for `length` bytes and zeros up to a multiple of four. @returns where they start */
+  private growPadded(length: number): number {
+    const at = this.grow(align4(length));
+    if ((length & 3) !== 0) this.bytes.fill(0, at + length, this.end);
+    return at;
+  }
+
+  /** Makes room for bytes that are all to be written. @returns where they start */
   private grow(length: number): number {
     const at = this.end;
     this.end += length;

@@ -14,16 +14,18 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   [PROTOCOL.SCTP]: 'SCTP',
 };
 
-/** `uipvs status [--json]` */
+/** `uipvs status [--json | --footprint]` */
 export async function runStatus(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values, positionals } = parseVerbArgs('status', args, {
     json: { type: 'boolean', default: false },
+    footprint: { type: 'boolean', default: false },
   });
   expectPositionals('status', positionals, 0);
   const director = await connectToDirector({ autostart: false });
   try {
     const status = await director.ask({ query: 'status' });
-    await terminal.print(values.json ? statusJson(status) : statusText(status, director.runtimeDir));
+    if (values.footprint) await terminal.print(status.footprint.map((line) => `${line}\n`).join(''));
+    else await terminal.print(values.json ? statusJson(status) : statusText(status, director.runtimeDir));
   } finally {
     director.close();
   }
@@ -38,6 +40,7 @@ export function statusText(status: Status, runtimeDir: string): string {
     `connections ${status.connections} of ${status.connectionsMax}`,
     `services ${status.services.length}`,
     ...table(status.services.map(serviceRow)),
+    ...status.problems.map((problem) => `problem: ${problem}`),
   ];
   const counters = Object.entries(status.counters).map(([name, value]) => [name, String(value)]);
   if (counters.length > 0) lines.push('counters', ...table(counters));

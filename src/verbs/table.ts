@@ -36,15 +36,33 @@ export const VERBS = {
     options: [['--timeout SEC', 'how long to wait, 60 by default']],
   },
   status: {
-    usage: '[--json]',
+    usage: '[--json | --footprint]',
     summary: 'show the director, how each service is served, and counters',
-    options: [['--json', 'the same for programs']],
+    options: [
+      ['--json', 'the same for programs'],
+      ['--footprint', "what the director has changed in the host's network, one thing a line"],
+    ],
   },
   ipvsadm: {
     usage: 'ARGUMENT...',
     summary: 'the command line of ipvsadm',
     options: [],
     words: 'ipvsadm',
+  },
+  run: {
+    usage: '[OPTION]... [--] COMMAND [ARGUMENT]...',
+    summary: 'run an unmodified IPVS program, such as ipvsadm or keepalived, against the director',
+    options: [
+      [
+        '--proc off|fopen|all',
+        'which opened files are looked at for IPVS texts and settings; fopen by default',
+      ],
+      ['--wait', 'stay until the last process that the command started has ended'],
+      ['--director PATH', "the director's runtime directory or socket"],
+      ['--private', 'start a director for this command alone, with empty tables'],
+      ['--plane auto|proxy|none', 'what carries traffic of a private director; auto by default'],
+    ],
+    words: 'command',
   },
   sysctl: {
     usage: '[-n] -a | [-n] [-w] KEY[=VALUE]...',
@@ -66,8 +84,12 @@ export const VERBS = {
     usage: '[OPTION]...',
     summary: 'run a director in the foreground',
     options: [
-      ['--plane auto|proxy|none', 'what carries traffic; none: tables only'],
-      ['--io auto|node', 'the event loop'],
+      [
+        '--plane auto|proxy|packet|none',
+        'what carries traffic: sockets, packets, or what each service needs; none: tables only',
+      ],
+      ['--io auto|uring|sync', 'how packets are moved: batches of io_uring, or one system call each'],
+      ['--pcap FILE', 'record packets and decisions into a pcapng file; FILE[,max=SIZE][,FILTER]'],
       ['--fresh', 'start with empty tables; the recorded ones are kept aside'],
       ['--fsync soon|always', 'changes reach the disk within 20 ms, or before they are acknowledged'],
       ['--drain SEC', 'how long connections may end by themselves at the stop'],
@@ -85,6 +107,15 @@ export const VERBS = {
     summary: 'make ipvsadm, ipvsadm-save and ipvsadm-restore in DIR, as links to this program',
     options: [['--remove', 'remove these links']],
     words: 'directory',
+  },
+  decap: {
+    usage: '--tunnel LIST [OPTION]...',
+    summary: 'unwrap packets of tunnels on a real server whose kernel cannot',
+    options: [
+      ['--tunnel LIST', 'ipip, gue, gue:PORT and gre, joined by commas; port 6080 by default'],
+      ['--dev NAME', 'the device through which packets enter the host, decap0 by default'],
+      ['--mtu N', "the device's MTU, 1480 by default"],
+    ],
   },
   demo: {
     usage: '',

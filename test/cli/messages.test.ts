@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { errnoName } from '../../src/core/errors.ts';
+import { serviceEntry } from '../support/entries.ts';
+import { type Answers, FakePort } from '../support/fake-port.ts';
 import { runWith } from './in-process.ts';
-import { refusingPort, serviceEntry } from './ports.ts';
 
 interface Row {
   readonly args: string;
@@ -17,7 +18,7 @@ const ROWS: readonly Row[] = JSON.parse(
 const KNOWN = ROWS.filter(({ errno }) => errnoName(errno) !== undefined);
 
 test.each(KNOWN)('$args refused with errno $errno says: $stderr', async ({ args, errno, status, stderr }) => {
-  const port = refusingPort(errnoName(errno)!, '');
+  const port = new FakePort({}, errnoName(errno)!, '');
   expect(await runWith(args.split(' '), async () => port)).toEqual({
     status,
     stdout: '',
@@ -35,7 +36,7 @@ describe('the reason of our director', () => {
     { errno: 'ENOSPC', text: 'No space left on device' },
     { errno: 'EIO', text: 'Input/output error' },
   ] as const)('follows a refusal with $errno, which no kernel makes', async ({ errno, text }) => {
-    const { stderr } = await runWith(['-C'], async () => refusingPort(errno, 'because'));
+    const { stderr } = await runWith(['-C'], async () => new FakePort({}, errno, 'because'));
     expect(stderr).toBe(`${text}\nuipvs: because\n`);
   });
 
@@ -45,17 +46,18 @@ describe('the reason of our director', () => {
     { errno: 'ERANGE', text: 'Numerical result out of range' },
     { errno: 'ENETUNREACH', text: 'Network is unreachable' },
   ] as const)('is not told with $errno, which a kernel gives', async ({ errno, text }) => {
-    const { stderr } = await runWith(['-C'], async () => refusingPort(errno, 'because'));
+    const { stderr } = await runWith(['-C'], async () => new FakePort({}, errno, 'because'));
     expect(stderr).toBe(`${text}\n`);
   });
 });
 
 describe('a listing that the director refuses', () => {
-  const info = { version: 0x010201, tableSize: 4096 };
+  const info = () => ({ version: 0x010201, tableSize: 4096 });
   const version = 'IP Virtual Server version 1.2.1 (size=4096)\n';
-  const services = [serviceEntry()];
+  const service = () => serviceEntry();
+  const services = () => [serviceEntry()];
 
-  test.each([
+  test.each<{ args: string; answers: Answers; stdout: string; stderr: string; status: number }>([
     { args: '-Ln', answers: { info }, stdout: version, stderr: 'No such process\n', status: 1 },
     { args: '-Sn', answers: {}, stdout: '', stderr: 'No such process\n', status: 1 },
     { args: '-Ln -t 10.0.0.1:80', answers: {}, stdout: '', stderr: 'No such service\n', status: 1 },
@@ -64,17 +66,17 @@ describe('a listing that the director refuses', () => {
     { args: '-Sn', answers: { services }, stdout: '', stderr: '', status: 0 },
     {
       args: '-Ln -t 10.0.0.1:80',
-      answers: { service: services[0] },
+      answers: { service },
       stdout: '',
       stderr: 'No such service\n',
       status: 1,
     },
   ])('$args with answers to $answers ends with $status', async ({ args, answers, ...result }) => {
-    expect(await runWith(args.split(' '), async () => refusingPort('ESRCH', '', answers))).toEqual(result);
+    expect(await runWith(args.split(' '), async () => new FakePort(answers, 'ESRCH'))).toEqual(result);
   });
 
   test('leaves out the services whose servers it does not tell', async () => {
-    const port = refusingPort('EIO', '', { info, services });
+    const port = new FakePort({ info, services }, 'EIO');
     const { stdout, status } = await runWith(['-Ln'], async () => port);
     expect(stdout.split('\n')).toHaveLength(4);
     expect(status).toBe(0);

@@ -9,8 +9,9 @@ import { printDaemons } from '../../src/cli/print-settings.ts';
 import { formatCounter, printTable } from '../../src/cli/print-table.ts';
 import type { TableForm } from '../../src/cli/request.ts';
 import { METHOD, SERVICE_FLAG, TUNNEL_TYPE } from '../../src/core/config.ts';
+import { destEntry, NO_STATS, serviceEntry } from '../support/entries.ts';
+import { FakePort } from '../support/fake-port.ts';
 import { runWith } from './in-process.ts';
-import { destEntry, NO_STATS, refusingPort, serviceEntry } from './ports.ts';
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../golden/${name}`, import.meta.url), 'utf8'));
@@ -43,13 +44,10 @@ describe('connections', () => {
 
   test.each(listings)('$args lists them as the real program does', async ({ args, stdout }) => {
     const slices = [file.slice(0, file.indexOf('\n') + 1), ...file.match(/.*\n/g)!.slice(1)];
-    const port = refusingPort('EIO', '');
-    const ask = async ({ from }: { readonly from: number }): Promise<unknown> => ({
-      text: slices[from],
-      next: from + 1 < slices.length ? from + 1 : -1,
+    const port = new FakePort({
+      proc: ({ from }) => ({ text: slices[from]!, next: from + 1 < slices.length ? from + 1 : -1 }),
     });
-    const connect = async () => ({ ...port, ask: ask as typeof port.ask });
-    expect(await runWith(args.split(' '), connect)).toEqual({ status: 0, stdout, stderr: '' });
+    expect(await runWith(args.split(' '), async () => port)).toEqual({ status: 0, stdout, stderr: '' });
   });
 
   test.each([
@@ -73,7 +71,7 @@ describe('connections', () => {
     },
     { when: 'the text is empty', text: '', says: 'unexpected input from /proc/net/ip_vs_conn\n' },
   ])('the listing fails when $when', async ({ text, says }) => {
-    const port = refusingPort('EOPNOTSUPP', 'no', text === undefined ? {} : { proc: { text, next: -1 } });
+    const port = new FakePort(text === undefined ? {} : { proc: () => ({ text, next: -1 }) });
     expect(await runWith(['-L', '-c'], async () => port)).toEqual({ status: 1, stdout: '', stderr: says });
   });
 });

@@ -20,6 +20,8 @@ test('a client speaks with the director over the socket', async () => {
     version: '1.2.3',
     plane: 'auto',
     io: 'node',
+    footprint: [],
+    problems: [],
     uptimeSec: 5,
     services: [],
     connections: 0,

@@ -1,19 +1,17 @@
 import type { UndoablePort } from '../../src/control/recorder.ts';
-import type { Command, Query, QueryResults } from '../../src/core/commands.ts';
+import type { Command } from '../../src/core/commands.ts';
 import { ERRNO, type Errno, IpvsError } from '../../src/core/errors.ts';
-
-type Answers = { readonly [Q in Query['query']]?: (query: Extract<Query, { query: Q }>) => QueryResults[Q] };
+import { FakePort } from '../support/fake-port.ts';
 
 /** A director that notes what it is told and gives prepared answers. */
-export class FakeDirector implements UndoablePort {
+export class FakeDirector extends FakePort implements UndoablePort {
   readonly applied: Command[] = [];
   undone = 0;
   settled = 0;
   /** The next command is refused with this. */
   refusal: Errno | undefined;
-  answers: Answers = {};
 
-  async apply(command: Command): Promise<void> {
+  override async apply(command: Command): Promise<void> {
     const errno = this.refusal;
     this.refusal = undefined;
     // Other changes may try to overtake.
@@ -29,12 +27,5 @@ export class FakeDirector implements UndoablePort {
 
   settle(): void {
     this.settled += 1;
-  }
-
-  ask<Q extends Query>(query: Q): Promise<QueryResults[Q['query']]>;
-  async ask(query: Query): Promise<unknown> {
-    const answer = this.answers[query.query] as ((query: Query) => unknown) | undefined;
-    if (!answer) throw new IpvsError('EOPNOTSUPP', `no answer to ${query.query}`);
-    return answer(query);
   }
 }

@@ -3,11 +3,14 @@ import { expect, test, vi } from 'vitest';
 import { recorded } from '../../src/control/recorder.ts';
 import { StateFile } from '../../src/control/state-file.ts';
 import { FILE_IO } from '../../src/control/state-io.ts';
-import { AF_INET, ipv4 } from '../../src/core/address.ts';
 import type { Command } from '../../src/core/commands.ts';
 import type { DestEntry, ServiceEntry } from '../../src/core/config.ts';
+import { destConfig } from '../support/core.ts';
+import { destEntry, serviceEntry } from '../support/entries.ts';
 import { FakeDirector } from './fake-director.ts';
 import { tempDir } from './temp-dir.ts';
+
+const THRESHOLDS = { upperThreshold: 5, lowerThreshold: 2 };
 
 const sysctl = (value: string): Command => ({ op: 'set-sysctl', name: 'drop_entry', value });
 
@@ -131,8 +134,8 @@ test('a large file is compacted to commands that rebuild what the director has, 
     sysctl('3'),
     { op: 'set-timeouts', timeouts: { tcpSec: 900, tcpFinSec: 120, udpSec: 300 } },
     { op: 'add-service', service: first, flagsMask: 0xffffffff },
-    { op: 'add-dest', service: key, dest: destConfig(10) },
-    { op: 'add-dest', service: key, dest: destConfig(20) },
+    { op: 'add-dest', service: key, dest: destConfig(10, { ...THRESHOLDS, weight: 10 }) },
+    { op: 'add-dest', service: key, dest: destConfig(20, { ...THRESHOLDS, weight: 20 }) },
     { op: 'add-service', service: second, flagsMask: 0xffffffff },
     { op: 'stop-daemon', state: 1 },
   ]);
@@ -152,53 +155,8 @@ function reopened(path: string): readonly Command[] {
   return commands;
 }
 
-const NO_STATS = {
-  conns: 0,
-  inPackets: 0,
-  outPackets: 0,
-  inBytes: 0,
-  outBytes: 0,
-  cps: 0,
-  inPps: 0,
-  outPps: 0,
-  inBps: 0,
-  outBps: 0,
-};
+const service = (port: number): ServiceEntry =>
+  serviceEntry({ port, flags: 1, timeoutSec: 300, netmask: 0xffffff00 });
 
-function service(port: number): ServiceEntry {
-  return {
-    family: AF_INET,
-    protocol: 6,
-    addr: ipv4(0x0a000001),
-    port,
-    fwmark: 0,
-    scheduler: 'rr',
-    flags: 1,
-    timeoutSec: 300,
-    netmask: 0xffffff00,
-    pe: '',
-    stats: NO_STATS,
-  };
-}
-
-function destConfig(weight: number): Omit<DestEntry, 'active' | 'inactive' | 'persistent' | 'stats'> {
-  return {
-    addr: ipv4(0x0a000100 + weight),
-    port: 8080,
-    weight,
-    method: 0,
-    upperThreshold: 5,
-    lowerThreshold: 2,
-    tunnelType: 0,
-    tunnelPort: 0,
-    tunnelFlags: 0,
-  };
-}
-
-const dest = (weight: number): DestEntry => ({
-  ...destConfig(weight),
-  active: 1,
-  inactive: 2,
-  persistent: 3,
-  stats: NO_STATS,
-});
+const dest = (weight: number): DestEntry =>
+  destEntry(weight, { ...THRESHOLDS, weight, active: 1, inactive: 2, persistent: 3 });

@@ -8,8 +8,17 @@ import { Deframer, frame } from '../../src/control/framing.ts';
 import { ControlServer, type ControlSession } from '../../src/control/server.ts';
 import { tempDir } from './temp-dir.ts';
 
-const last = (reply: Uint8Array): boolean => reply[0] === 0xff;
 const END = new Uint8Array(16).fill(0xff);
+
+/** All reply datagrams up to the end mark. */
+async function ask(client: ClientStream, request: Uint8Array): Promise<Uint8Array[]> {
+  const replies: Uint8Array[] = [];
+  await client.exchange(request, (reply) => {
+    replies.push(reply);
+    return reply[0] === 0xff;
+  });
+  return replies;
+}
 
 /** Answers a datagram with itself and an end mark. */
 const echo: ControlSession = {
@@ -31,7 +40,7 @@ test('a request is answered in datagrams up to the end mark', async () => {
   const { path } = await listening(() => echo);
   const client = await ClientStream.open(path);
   const request = new Uint8Array(100).fill(5);
-  expect(await client.exchange(request, last)).toEqual([request, END]);
+  expect(await ask(client, request)).toEqual([request, END]);
   client.close();
 });
 
@@ -49,7 +58,7 @@ test('requests that are sent at once are under way together, and answered in ord
   }));
   const client = await ClientStream.open(path);
   const requests = [0, 1, 2, 3, 4].map((n) => new Uint8Array(16).fill(n));
-  const answers = await Promise.all(requests.map((request) => client.exchange(request, last)));
+  const answers = await Promise.all(requests.map((request) => ask(client, request)));
   expect(answers.map(([first]) => first)).toEqual(requests);
   expect(most).toBeGreaterThan(1);
   client.close();
@@ -78,7 +87,7 @@ test.each([
   if (ends) bad.end();
   bad.resume();
   await once(bad, 'close');
-  expect(await good.exchange(END, last)).toHaveLength(1);
+  expect(await ask(good, END)).toHaveLength(1);
   expect(warn).not.toHaveBeenCalled();
   good.close();
 });
@@ -90,7 +99,7 @@ test('a session that fails closes its connection with a word about it', async ()
     },
   }));
   const client = await ClientStream.open(path);
-  await expect(client.exchange(END, last)).rejects.toThrow();
+  await expect(ask(client, END)).rejects.toThrow();
   expect(warn).toHaveBeenCalledWith('control connection: defect');
 });
 
@@ -107,7 +116,7 @@ test('a dump is made no faster than it is read, and others are served meanwhile'
   slow.write(frame(new Uint8Array(16).fill(1)));
   const other = await ClientStream.open(path);
   await vi.waitFor(() => expect(made).toBeGreaterThan(0));
-  for (let i = 0; i < 20; i++) await other.exchange(END, last);
+  for (let i = 0; i < 20; i++) await ask(other, END);
   expect(made).toBeLessThan(20);
   const all = datagrams(slow, 1001);
   slow.resume();
@@ -141,7 +150,7 @@ test('a client that goes in the middle of its answer leaves nothing behind', asy
 test('many clients at a time are served', async () => {
   const { path } = await listening(() => echo);
   const clients = await Promise.all(Array.from({ length: 200 }, () => ClientStream.open(path)));
-  const answers = await Promise.all(clients.map((client) => client.exchange(END, last)));
+  const answers = await Promise.all(clients.map((client) => ask(client, END)));
   expect(answers).toHaveLength(200);
   for (const client of clients) client.close();
 });
@@ -151,7 +160,7 @@ test('the socket that a killed director left is replaced', async () => {
   writeFileSync(path, '');
   await listening(() => echo, 0o600, path);
   const client = await ClientStream.open(path);
-  expect(await client.exchange(END, last)).toEqual([END]);
+  expect(await ask(client, END)).toEqual([END]);
   client.close();
 });
 
@@ -178,13 +187,13 @@ test('an answer under way is finished at the stop', async () => {
   }));
   const client = await ClientStream.open(path);
   const idle = await ClientStream.open(path);
-  const answer = client.exchange(END, last);
+  const answer = ask(client, END);
   await new Promise((resolve) => setTimeout(resolve, 20));
   const closed = server.close(5000);
   go();
   expect(await answer).toEqual([END]);
   await closed;
-  await expect(idle.exchange(END, last)).rejects.toThrow();
+  await expect(ask(idle, END)).rejects.toThrow();
 });
 
 test('an answer that does not end is cut off after the time of grace', async () => {
@@ -195,7 +204,7 @@ test('an answer that does not end is cut off after the time of grace', async () 
     },
   }));
   const client = await ClientStream.open(path);
-  const answer = client.exchange(END, last);
+  const answer = ask(client, END);
   await new Promise((resolve) => setTimeout(resolve, 20));
   await Promise.all([server.close(30), expect(answer).rejects.toThrow('closed the connection')]);
 });

@@ -66,7 +66,7 @@ test('with conntrack on, new entries are marked so', () => {
   const { director, packet, set } = setUp({}, 8080);
   const isTracked = (sport: number): boolean => {
     packet({ sport }, 0);
-    return (director.life.conns.flags[director.packetConn]! & CONN_FLAG.NFCT) !== 0;
+    return (director.life.conns.flags(director.packetConn) & CONN_FLAG.NFCT) !== 0;
   };
   expect(isTracked(4000)).toBe(false);
   set('conntrack', 1);

@@ -164,7 +164,7 @@ function setUp(service: Partial<ServiceConfig> = {}) {
     state: (cport: number): number => {
       const { conns } = director.life;
       const id = conns.findIn(config.protocol, client, cport, config.addr, config.port);
-      return id < 0 ? -1 : conns.state[id]!;
+      return id < 0 ? -1 : conns.state(id);
     },
   };
 }

@@ -4,7 +4,7 @@ import type { DestConfig, ServiceConfig } from '../../src/core/config.ts';
 import { METHOD, PROTOCOL, SERVICE_FLAG } from '../../src/core/config.ts';
 import type { Director } from '../../src/core/director.ts';
 import { type DropReason, HOOK, type Hook, VERDICT } from '../../src/core/verdict.ts';
-import { IPV4_FRAGMENT } from '../../src/core/wire/ipv4.ts';
+import { IPV4_FRAGMENT, sealIpv4 } from '../../src/core/wire/ipv4.ts';
 import { SCTP_CHUNK } from '../../src/core/wire/sctp.ts';
 import { TCP_FLAG } from '../../src/core/wire/tcp.ts';
 import { ALL_FLAGS, address, destConfig, makeDirector, serviceConfig } from '../support/core.ts';
@@ -87,6 +87,31 @@ describe('the verdict on a packet', () => {
   });
 });
 
+describe('packets of ESP', () => {
+  const isakmp: Segment = { ...request, protocol: PROTOCOL.UDP, sport: 500, dport: 500 };
+  const encrypted = ({ src, dst }: Pick<Segment, 'src' | 'dst'>): Uint8Array => {
+    const b = packetOf({ ...isakmp, src, dst });
+    b[9] = 50;
+    sealIpv4(b, 0);
+    return b;
+  };
+  const answer = { src: SERVER, dst: CLIENT };
+
+  test('follow the key exchange between the same addresses, from both sides', () => {
+    const { ask, bytes } = setUp({ protocol: PROTOCOL.UDP, port: 500 }, { port: 500 });
+    expect(bytes(encrypted(request))).toBe(VERDICT.PASS);
+    ask(isakmp);
+    expect(bytes(encrypted(request))).toBe(VERDICT.TRANSMIT);
+    expect(bytes(encrypted(answer), HOOK.FORWARD)).toBe(VERDICT.REPLY);
+  });
+
+  test("that are only forwarded are looked at as a server's alone", () => {
+    const { ask, bytes } = setUp({ protocol: PROTOCOL.UDP, port: 500 }, { port: 500 });
+    ask(isakmp);
+    expect(bytes(encrypted(request), HOOK.FORWARD)).toBe(VERDICT.PASS);
+  });
+});
+
 describe('malformed packets', () => {
   const cut = (length: number): Uint8Array => packetOf(request).subarray(0, length);
   const changed = (at: number, value: number): Uint8Array => {
@@ -111,6 +136,12 @@ describe('malformed packets', () => {
     expect(bytes(packet)).toBe(VERDICT.DROP);
     expect(director.drops()[reason]).toBe(1);
     expect(director.connectionCount).toBe(0);
+  });
+
+  test('a packet that is only forwarded is left to the host if its transport header is cut', () => {
+    const { director, bytes } = setUp();
+    expect(bytes(changed(3, 39), HOOK.FORWARD)).toBe(VERDICT.PASS);
+    expect(director.drops().malformed_transport).toBe(0);
   });
 
   test('no byte string, and no packet with some bytes changed, makes it throw or write', () => {
@@ -212,6 +243,7 @@ describe('settings of the packet path', () => {
     expect(ask(reply, HOOK.FORWARD)).toBe(VERDICT.REJECT);
     expect(ask({ ...reply, flags: RST }, HOOK.FORWARD)).toBe(VERDICT.PASS);
     expect(ask({ ...reply, sport: 8081 }, HOOK.FORWARD)).toBe(VERDICT.PASS);
+    expect(ask(reply, HOOK.LOCAL_OUT)).toBe(VERDICT.REJECT);
   });
 
   test('a one-packet entry can be read until the next call, and is never found', () => {
@@ -257,7 +289,7 @@ describe('settings of the packet path', () => {
     both.set([SCTP_CHUNK.COOKIE_ECHO, 0, 0, 8], 32);
     both.set([SCTP_CHUNK.ABORT, 0, 0, 4], 40);
     bytes(both);
-    expect(director.life.conns.state[director.packetConn]).toBe(13);
+    expect(director.life.conns.state(director.packetConn)).toBe(13);
     expect(ask({ ...request, protocol: PROTOCOL.SCTP, flags: SCTP_CHUNK.DATA, sport: 4001 })).toBe(
       VERDICT.PASS,
     );

@@ -38,8 +38,8 @@ describe('TCP entries move as in a kernel', () => {
     const id = open(1000);
     play(id, steps.split(' ').slice(1));
     const { conns } = director.life;
-    expect(TCP_STATE_NAMES[conns.state[id]!]).toBe(state);
-    expect(conns.timeoutSec[id]).toBe(timeoutSec);
+    expect(TCP_STATE_NAMES[conns.state(id)]).toBe(state);
+    expect(conns.timeoutSec(id)).toBe(timeoutSec);
   });
 
   test('--set changes the timeouts of established and FIN_WAIT entries from their next segment on', () => {
@@ -47,11 +47,11 @@ describe('TCP entries move as in a kernel', () => {
     const id = open(1000);
     play(id, ['sS', 'cA']);
     director.apply({ op: 'set-timeouts', timeouts: { tcpSec: 100, tcpFinSec: 20, udpSec: 0 } }, 0);
-    expect(director.life.conns.timeoutSec[id]).toBe(900);
+    expect(director.life.conns.timeoutSec(id)).toBe(900);
     play(id, ['cA']);
-    expect(director.life.conns.timeoutSec[id]).toBe(100);
+    expect(director.life.conns.timeoutSec(id)).toBe(100);
     play(id, ['sF']);
-    expect(director.life.conns.timeoutSec[id]).toBe(20);
+    expect(director.life.conns.timeoutSec(id)).toBe(20);
   });
 
   test('a server counts an entry active from its first SYN to its first FIN', () => {

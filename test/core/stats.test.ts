@@ -18,17 +18,17 @@ describe('the estimator', () => {
 
   test('keeps 64-bit byte counters exact', () => {
     const stats = new Stats();
-    stats.countIn(1, 2 ** 52);
-    stats.countIn(1, 1);
+    stats.count(DIRECTION.INPUT, 1, 2 ** 52);
+    stats.count(DIRECTION.INPUT, 1, 1);
     stats.estimate();
     expect(stats.read().inBytes).toBe(2 ** 52 + 1);
   });
 
   test('zero takes the snapshot as its new start; what was counted since reappears', () => {
     const stats = new Stats();
-    stats.countOut(3, 300);
+    stats.count(DIRECTION.OUTPUT, 3, 300);
     stats.estimate();
-    stats.countOut(1, 100);
+    stats.count(DIRECTION.OUTPUT, 1, 100);
     stats.zero();
     expect(stats.read()).toMatchObject({ outPackets: 0, outBytes: 0, outPps: 0 });
     stats.estimate();

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { EntryRecords } from '../../src/core/entry-records.ts';
 import { TimerWheel } from '../../src/core/timer-wheel.ts';
 import { sec } from '../support/core.ts';
 
@@ -10,7 +11,7 @@ describe('timer wheel', () => {
   test.each([0, 1, 127, 128, 1000, sec(900), sec(1048), sec(1049), sec(31 * DAY_SEC)])(
     'fires a timer of %i ms at its deadline and not before',
     (delay) => {
-      const wheel = new TimerWheel(IDS, 0);
+      const wheel = new TimerWheel(new EntryRecords(IDS), 0);
       wheel.arm(3, delay);
       expect(fired(wheel, delay - 1)).toEqual([]);
       expect(fired(wheel, delay)).toEqual([3]);
@@ -19,14 +20,14 @@ describe('timer wheel', () => {
   );
 
   test('moves a timer to an earlier deadline', () => {
-    const wheel = new TimerWheel(IDS, 0);
+    const wheel = new TimerWheel(new EntryRecords(IDS), 0);
     wheel.arm(0, sec(900));
     wheel.restart(0, 0, 10);
     expect(fired(wheel, sec(10))).toEqual([0]);
   });
 
   test('lets a firing timer cancel another one of the same moment', () => {
-    const wheel = new TimerWheel(IDS, 0);
+    const wheel = new TimerWheel(new EntryRecords(IDS), 0);
     for (const id of [0, 1, 2]) wheel.arm(id, 500);
     const seen: number[] = [];
     wheel.expire(500, (id) => {
@@ -39,7 +40,7 @@ describe('timer wheel', () => {
 
   test('fires a timer that asks for it after the others of its moment, unless it is cancelled meanwhile', () => {
     for (const cancelled of [false, true]) {
-      const wheel = new TimerWheel(IDS, 0);
+      const wheel = new TimerWheel(new EntryRecords(IDS), 0);
       for (const id of [0, 1, 2]) wheel.arm(id, 500);
       const seen: string[] = [];
       wheel.expire(500, (id, isLast) => {
@@ -57,7 +58,7 @@ describe('timer wheel', () => {
     const step = fc.record({ what: fc.constantFrom('set', 'cancel', 'pass'), id: fc.nat(IDS - 1), delay });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const wheel = new TimerWheel(IDS, 0);
+        const wheel = new TimerWheel(new EntryRecords(IDS), 0);
         const deadlines = new Map<number, number>();
         let now = 0;
         for (const { what, id, delay: ms } of steps) {
@@ -82,7 +83,7 @@ describe('timer wheel', () => {
   });
 
   test('makes progress from deadline to deadline', () => {
-    const wheel = new TimerWheel(IDS, 0);
+    const wheel = new TimerWheel(new EntryRecords(IDS), 0);
     wheel.arm(0, sec(10_000));
     let now = 0;
     let calls = 0;

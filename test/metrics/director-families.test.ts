@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { stateLabel } from '../../src/metrics/director-families.ts';
 import { planeMetric } from '../../src/metrics/plane-counters.ts';
 import { createCounters } from '../../src/net/proxy-counters.ts';
-import { FakeSource, scrape, service } from './fixture.ts';
+import { serviceEntry } from '../support/entries.ts';
+import { FakeSource, scrape } from './fixture.ts';
 
 test.each([
   ['served', 'served'],
@@ -17,7 +18,7 @@ test.each([
 test('services are counted by serving state, and states without any are 0', async () => {
   const source = new FakeSource();
   source.states = ['served', 'served', 'waiting: port', 'unservable: port 0'].map((state) => ({
-    service: service(),
+    service: serviceEntry(),
     plane: 'proxy',
     state,
   }));

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { AF_INET6 } from '../../src/core/address.ts';
 import { PROTOCOL } from '../../src/core/config.ts';
 import { address } from '../support/core.ts';
+import { destEntry, NO_STATS, serviceEntry } from '../support/entries.ts';
 import { metadataOf, series } from '../support/exposition.ts';
-import { dest, FakeSource, makeExposition, NO_STATS, scrape, service } from './fixture.ts';
+import { FakeSource, makeExposition, scrape } from './fixture.ts';
 
 const TCP = {
   family: 'inet',
@@ -47,8 +48,8 @@ describe('the exposition', () => {
   });
 
   test('shows a service with its counters, rates and servers', async () => {
-    const made = source([{ service: service({ stats: COUNTED }), dests: [dest(1), dest(2)] }]);
-    made.states = [{ service: service(), plane: 'proxy', state: 'served' }];
+    const made = source([{ service: serviceEntry({ stats: COUNTED }), dests: [destEntry(1), destEntry(2)] }]);
+    made.states = [{ service: serviceEntry(), plane: 'proxy', state: 'served' }];
     const found = await scrape(made);
     const values = Object.fromEntries(
       only(found, 'ipvs_service_').map(([name, value]) => [name.split('{', 1)[0], value]),
@@ -71,7 +72,7 @@ describe('the exposition', () => {
   });
 
   test('shows a destination with its state, thresholds and counters', async () => {
-    const server = dest(1, {
+    const server = destEntry(1, {
       weight: 9,
       active: 11,
       inactive: 12,
@@ -81,7 +82,7 @@ describe('the exposition', () => {
       overloaded: true,
       stats: COUNTED,
     });
-    const found = await scrape(source([{ service: service(), dests: [server] }]));
+    const found = await scrape(source([{ service: serviceEntry(), dests: [server] }]));
     const labels = { ...TCP, ...SERVER };
     const value = (name: string) => found.get(series(`ipvs_destination_${name}`, labels));
     expect({
@@ -105,8 +106,8 @@ describe('the exposition', () => {
   });
 
   test('leaves out whether a server is overloaded where that is not known', async () => {
-    const { overloaded: _, ...unknown } = dest(1);
-    const found = await scrape(source([{ service: service(), dests: [unknown] }]));
+    const { overloaded: _, ...unknown } = destEntry(1);
+    const found = await scrape(source([{ service: serviceEntry(), dests: [unknown] }]));
     expect(only(found, 'ipvs_destination_overloaded')).toEqual([]);
     expect(only(found, 'ipvs_destination_weight')).toHaveLength(1);
   });
@@ -123,7 +124,7 @@ describe('the exposition', () => {
       remote: '::a02:7',
     },
   ])('prints $when as the node exporter does', async ({ vip, ip, local, remote }) => {
-    const found = await scrape(source([{ service: service({ vip }), dests: [dest(1, { ip })] }]));
+    const found = await scrape(source([{ service: serviceEntry({ vip }), dests: [destEntry(1, { ip })] }]));
     const labels = {
       local_address: local,
       local_mark: '',
@@ -142,8 +143,11 @@ describe('the exposition', () => {
     const mark = { fwmark: 0xfedcba98 | 0, port: 0, protocol: PROTOCOL.IP };
     const found = await scrape(
       source([
-        { service: service({ ...mark, vip: '0.0.0.0' }), dests: [dest(1)] },
-        { service: service({ ...mark, vip: '::', family: AF_INET6 }), dests: [dest(1, { ip: 'fd00::1' })] },
+        { service: serviceEntry({ ...mark, vip: '0.0.0.0' }), dests: [destEntry(1)] },
+        {
+          service: serviceEntry({ ...mark, vip: '::', family: AF_INET6 }),
+          dests: [destEntry(1, { ip: 'fd00::1' })],
+        },
       ]),
     );
     const labels = { local_address: '', local_mark: 'FEDCBA98', local_port: '0', proto: 'FWM' };
@@ -153,14 +157,14 @@ describe('the exposition', () => {
   });
 
   test('shows SCTP services, which the node exporter takes for a part of the service before', async () => {
-    const sctp = service({ port: 9, protocol: PROTOCOL.SCTP });
-    const found = await scrape(source([{ service: sctp, dests: [dest(1)] }]));
+    const sctp = serviceEntry({ port: 9, protocol: PROTOCOL.SCTP });
+    const found = await scrape(source([{ service: sctp, dests: [destEntry(1)] }]));
     const { family: _, ...labels } = { ...TCP, ...SERVER, local_port: '9', proto: 'SCTP' };
     expect(found.get(series('node_ipvs_backend_weight', labels))).toBe(1);
   });
 
   test('prints counters up to 2^53 exactly', async () => {
-    const made = source([{ service: service({ stats: { ...NO_STATS, inBytes: 2 ** 53 } }), dests: [] }]);
+    const made = source([{ service: serviceEntry({ stats: { ...NO_STATS, inBytes: 2 ** 53 } }), dests: [] }]);
     made.stats = { ...NO_STATS, outBytes: 2 ** 53 - 1 };
     const text = await makeExposition(made).render();
     expect(text).toContain('\nnode_ipvs_outgoing_bytes_total 9007199254740991\n');
@@ -175,7 +179,7 @@ describe('the exposition', () => {
   });
 
   test('follows the director: what is gone there is gone here', async () => {
-    const made = source([{ service: service(), dests: [dest(1)] }]);
+    const made = source([{ service: serviceEntry(), dests: [destEntry(1)] }]);
     const exposition = makeExposition(made);
     expect(await exposition.render()).toContain('ipvs_destination_weight{');
     made.rows = [];
@@ -210,11 +214,14 @@ describe('the exposition', () => {
 describe('selected labels', () => {
   test('are the only ones, and values that then have equal labels are added up', async () => {
     const rows = [
-      { service: service({ stats: COUNTED }), dests: [dest(1, { active: 1 }), dest(2, { active: 2 })] },
-      { service: service({ port: 81, stats: COUNTED }), dests: [dest(1, { active: 4 })] },
       {
-        service: service({ addr: address('10.0.0.2'), protocol: PROTOCOL.UDP }),
-        dests: [dest(1, { active: 8 })],
+        service: serviceEntry({ stats: COUNTED }),
+        dests: [destEntry(1, { active: 1 }), destEntry(2, { active: 2 })],
+      },
+      { service: serviceEntry({ port: 81, stats: COUNTED }), dests: [destEntry(1, { active: 4 })] },
+      {
+        service: serviceEntry({ addr: address('10.0.0.2'), protocol: PROTOCOL.UDP }),
+        dests: [destEntry(1, { active: 8 })],
       },
     ];
     const found = await scrape(source(rows), { labels: ['local_address', 'proto'] });
@@ -231,8 +238,8 @@ describe('selected labels', () => {
 
   test('of servers alone leave one series for all services', async () => {
     const rows = [
-      { service: service({ stats: COUNTED }), dests: [dest(1)] },
-      { service: service({ port: 81, stats: COUNTED }), dests: [dest(1)] },
+      { service: serviceEntry({ stats: COUNTED }), dests: [destEntry(1)] },
+      { service: serviceEntry({ port: 81, stats: COUNTED }), dests: [destEntry(1)] },
     ];
     const found = await scrape(source(rows), { labels: ['remote_address'] });
     expect(found.get('ipvs_service_connections_total')).toBe(2);
@@ -247,7 +254,7 @@ describe('selected labels', () => {
 
 describe('a director that does not answer', () => {
   test('is shown as down, with no figure of its own but the busy time', async () => {
-    const made = source([{ service: service(), dests: [dest(1)] }]);
+    const made = source([{ service: serviceEntry(), dests: [destEntry(1)] }]);
     made.gate = () => new Promise(() => {});
     const found = await scrape(made, { answerLimitMs: 20 });
     expect(found.get('ipvs_director_worker_up')).toBe(0);
@@ -282,7 +289,7 @@ describe('a director that does not answer', () => {
 });
 
 test('scrapes at one time share one collection', async () => {
-  const made = source([{ service: service(), dests: [dest(1)] }]);
+  const made = source([{ service: serviceEntry(), dests: [destEntry(1)] }]);
   const exposition = makeExposition(made);
   const texts = await Promise.all([exposition.render(), exposition.render(), exposition.render()]);
   expect(new Set(texts).size).toBe(1);

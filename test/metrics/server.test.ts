@@ -7,8 +7,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Health } from '../../src/metrics/health.ts';
 import type { ListenAddress } from '../../src/metrics/listen-address.ts';
 import { MetricsServer } from '../../src/metrics/server.ts';
+import { serviceEntry } from '../support/entries.ts';
 import { run } from '../support/processes.ts';
-import { FakeSource, makeExposition, service } from './fixture.ts';
+import { FakeSource, makeExposition } from './fixture.ts';
 
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const ends: (() => unknown)[] = [];
@@ -108,9 +109,9 @@ describe('health', () => {
     const { get, health, source } = await start();
     health.enter('serving');
     source.states = [
-      { service: service(), plane: 'proxy', state: 'served' },
-      { service: service({ port: 81 }), plane: 'proxy', state: 'no servers' },
-      { service: service({ fwmark: 3 }), plane: 'none', state: 'unservable: firewall mark 3' },
+      { service: serviceEntry(), plane: 'proxy', state: 'served' },
+      { service: serviceEntry({ port: 81 }), plane: 'proxy', state: 'no servers' },
+      { service: serviceEntry({ fwmark: 3 }), plane: 'none', state: 'unservable: firewall mark 3' },
     ];
     expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
     expect(await get('/readyz')).toMatchObject({ status: 200, body: 'ready\n' });
@@ -120,7 +121,7 @@ describe('health', () => {
     const { get, health, source } = await start();
     health.enter('serving');
     source.states = [80, 81, 82, 83, 84].map((port) => ({
-      service: service(port === 81 ? { vip: '2001:db8::1', port } : { port }),
+      service: serviceEntry(port === 81 ? { vip: '2001:db8::1', port } : { port }),
       plane: 'proxy',
       state: port === 80 ? 'served' : `waiting: ${port === 81 ? 'address' : 'port'}`,
     }));

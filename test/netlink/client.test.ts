@@ -2,14 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ipv4 } from '../../src/core/address.ts';
 import type { DirectorPort, Query, Status } from '../../src/core/commands.ts';
+import type { StatsSnapshot } from '../../src/core/config.ts';
 import { IpvsError } from '../../src/core/errors.ts';
 import { connectDirector, type Exchange } from '../../src/netlink/client.ts';
-import { endsExchange, readReplies } from '../../src/netlink/replies.ts';
+import { ReplyReader } from '../../src/netlink/replies.ts';
 import { NetlinkSession } from '../../src/netlink/server.ts';
 import { readMessages } from '../../src/netlink/wire.ts';
 import { serviceConfig } from '../support/core.ts';
 import * as arbitrary from './arbitraries.ts';
-import { answers, bytes, recordedDirector } from './support.ts';
+import { answers, bytes, exchangeWith, recordedDirector } from './support.ts';
 
 describe('a director behind a session and a client', () => {
   test('is told every command as it was given', async () => {
@@ -28,7 +29,7 @@ describe('a director behind a session and a client', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(arbitrary.serviceEntry), async (entries) => {
         const client = await connectDirector(over(fixed(entries).director));
-        expect(await client.ask({ query: 'services' })).toEqual(entries);
+        expect((await client.ask({ query: 'services' })).map(withCounters)).toEqual(entries);
       }),
     );
   });
@@ -39,8 +40,8 @@ describe('a director behind a session and a client', () => {
         const { director, asked } = fixed(entry);
         const client = await connectDirector(over(director));
         const { family, protocol, addr, port, fwmark } = entry;
-        const query: Query = { query: 'service', service: { family, protocol, addr, port, fwmark } };
-        expect(await client.ask(query)).toEqual(entry);
+        const query = { query: 'service' as const, service: { family, protocol, addr, port, fwmark } };
+        expect(withCounters(await client.ask(query))).toEqual(entry);
         expect(asked).toEqual([query]);
       }),
     );
@@ -51,7 +52,7 @@ describe('a director behind a session and a client', () => {
       fc.asyncProperty(arbitrary.serviceKey, fc.array(arbitrary.destEntry), async (service, entries) => {
         const { director, asked } = fixed(entries);
         const client = await connectDirector(over(director));
-        expect(await client.ask({ query: 'dests', service })).toEqual(entries);
+        expect((await client.ask({ query: 'dests', service })).map(withCounters)).toEqual(entries);
         expect(asked).toEqual([{ query: 'dests', service }]);
       }),
     );
@@ -72,6 +73,8 @@ describe('a director behind a session and a client', () => {
     version: '1.2.3',
     plane: 'auto',
     io: 'node',
+    footprint: [],
+    problems: [],
     uptimeSec: 5,
     services: [],
     connections: 3,
@@ -94,10 +97,10 @@ describe('a director behind a session and a client', () => {
     },
     { query: { query: 'sysctl', name: undefined }, answer: [] },
     { query: { query: 'proc', name: 'ip_vs', from: 0 }, answer: { text: '', next: -1 } },
-    { query: { query: 'proc', name: 'ip_vs_conn', from: 2 ** 40 }, answer: { text: 'é\n', next: 2 ** 41 } },
+    { query: { query: 'proc', name: 'ip_vs_conn', from: 2 ** 40 }, answer: { text: 'é\n', next: -1 } },
     {
       query: { query: 'proc', name: 'ip_vs_conn', from: 7 },
-      answer: { text: 'x€'.repeat(100_000), next: 0 },
+      answer: { text: 'x€'.repeat(100_000), next: 2 ** 41 },
     },
     { query: { query: 'status' }, answer: status },
   ])('answers $query', async ({ query, answer }) => {
@@ -105,6 +108,19 @@ describe('a director behind a session and a client', () => {
     const client = await connectDirector(over(director));
     expect(await client.ask(query)).toEqual(answer);
     expect(asked).toEqual([query]);
+  });
+
+  test('tells a long text in replies of many slices', async () => {
+    const slices = ['a\n', 'b\n'.repeat(10_000), 'c\n'.repeat(10_000), 'd\n'];
+    const { director, asked } = fixedBy((query) => {
+      const from = query.query === 'proc' ? query.from : -1;
+      return { text: slices[from], next: from + 1 < slices.length ? from + 1 : -1 };
+    });
+    const client = await connectDirector(over(director));
+    const ask = (from: number) => client.ask({ query: 'proc', name: 'ip_vs_conn', from });
+    expect(await ask(0)).toEqual({ text: slices.slice(0, 3).join(''), next: 3 });
+    expect(await ask(3)).toEqual({ text: slices[3], next: -1 });
+    expect(asked).toHaveLength(4);
   });
 
   test('refuses with the errno and the reason it has', async () => {
@@ -130,11 +146,14 @@ describe('a client', () => {
   test('takes two exchanges to connect and one for a command, each ended by its last datagram', async () => {
     let count = 0;
     const exchange = over(recordedDirector());
-    const client = await connectDirector(async (datagram) => {
+    const client = await connectDirector(async (datagram, take) => {
       count++;
-      const replies = await exchange(datagram);
-      expect(replies.map(endsExchange)).toEqual(replies.map((_, i) => i === replies.length - 1));
-      return replies;
+      const ended: boolean[] = [];
+      await exchange(datagram, (reply) => {
+        ended.push(take(reply));
+        return ended.at(-1)!;
+      });
+      expect(ended).toEqual(ended.map((_, i) => i === ended.length - 1));
     });
     expect(count).toBe(2);
     await client.apply({ op: 'add-service', service: serviceConfig(), flagsMask: 0xffffffff });
@@ -145,17 +164,20 @@ describe('a client', () => {
 
   test('speaks with a kernel, which has no family of ours', async () => {
     const exchange = over(recordedDirector());
-    const client = await connectDirector(async (datagram) => {
-      const replies = (await exchange(datagram)).flatMap(readMessages).map(({ raw }) => raw);
-      return replies.filter((raw) => !Buffer.from(raw).includes('uipvs'));
-    });
+    const client = await connectDirector((datagram, take) =>
+      exchange(datagram, (reply) => {
+        const replies = readMessages(reply).map(({ raw }) => raw);
+        return replies.filter((raw) => !Buffer.from(raw).includes('uipvs')).some(take);
+      }),
+    );
     expect(await client.ask({ query: 'services' })).toEqual([]);
     await expect(client.ask({ query: 'status' })).rejects.toMatchObject({ errno: 'EOPNOTSUPP' });
   });
 
   test('says ENOENT where nobody has IPVS', async () => {
     const done = bytes('14000000030002000100000000000000' + '00000000');
-    await expect(connectDirector(async () => [done])).rejects.toMatchObject({ errno: 'ENOENT' });
+    const nobody: Exchange = async (_, take) => void take(done);
+    await expect(connectDirector(nobody)).rejects.toMatchObject({ errno: 'ENOENT' });
   });
 
   test('reads the reason out of the extended acknowledgement of a kernel', () => {
@@ -164,9 +186,9 @@ describe('a client', () => {
         '417474726962757465206661696c656420706f6c6963792076616c69646174696f6e00000800020014000000280004800c000400' +
         '000000000000000004000b000c000500ffff0000000000000800010003000000',
     );
-    expect(() => readReplies([reply], 16)).toThrow(
-      new IpvsError('ERANGE', 'Attribute failed policy validation'),
-    );
+    const replies = new ReplyReader(16, () => undefined);
+    expect(replies.take(reply)).toBe(true);
+    expect(() => replies.result()).toThrow(new IpvsError('ERANGE', 'Attribute failed policy validation'));
   });
 
   test('whatever the other side answers, it rejects with nothing but IpvsError', async () => {
@@ -175,16 +197,17 @@ describe('a client', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), fc.nat(3), async (changes, skip) => {
         let count = 0;
-        const spoiled: Exchange = async (datagram) => {
+        const spoiled: Exchange = async (datagram, take) => {
           const replies = await answers(session, datagram);
           const all = replies.flatMap((reply) => [...reply]);
           if (count++ >= skip) for (const [at, value] of changes) all[at % all.length] = value;
-          return [Uint8Array.from(all)];
+          take(Uint8Array.from(all));
         };
         try {
           const client = await connectDirector(spoiled);
           await client.ask({ query: 'info' });
           await client.ask({ query: 'timeouts' });
+          await client.ask({ query: 'dests', service: serviceConfig() });
         } catch (error) {
           expect(error).toBeInstanceOf(IpvsError);
         }
@@ -194,19 +217,27 @@ describe('a client', () => {
   });
 });
 
-const over = (director: DirectorPort): Exchange => {
-  const session = new NetlinkSession(director);
-  return (datagram) => answers(session, datagram);
+const over = (director: DirectorPort): Exchange => exchangeWith(new NetlinkSession(director));
+
+/** Entries whose counters are spelled out: the client's are read when they are asked for. */
+const withCounters = <T extends { readonly stats: StatsSnapshot }>(entry: T): T => {
+  const { conns, inPackets, outPackets, inBytes, outBytes } = entry.stats;
+  const { cps, inPps, outPps, inBps, outBps } = entry.stats;
+  const counters = { conns, inPackets, outPackets, inBytes, outBytes };
+  return { ...entry, stats: { ...counters, cps, inPps, outPps, inBps, outBps } };
 };
 
 /** A director with one answer to everything, and what it was asked. */
-function fixed(answer: unknown): { director: DirectorPort; asked: unknown[] } {
+const fixed = (answer: unknown): { director: DirectorPort; asked: unknown[] } => fixedBy(() => answer);
+
+/** A director that answers by the question, and what it was asked. */
+function fixedBy(answer: (query: Query) => unknown): { director: DirectorPort; asked: unknown[] } {
   const asked: unknown[] = [];
   const director: DirectorPort = {
     apply: async (command) => void asked.push(command),
     ask: async (query) => {
       asked.push(query);
-      return answer as never;
+      return answer(query) as never;
     },
   };
   return { director, asked };

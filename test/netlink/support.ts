@@ -3,6 +3,7 @@ import type { DirectorPort, Query } from '../../src/core/commands.ts';
 import type { Director } from '../../src/core/director.ts';
 import { IpvsError } from '../../src/core/errors.ts';
 import type { SchedulerSpec } from '../../src/core/scheduler.ts';
+import type { Exchange } from '../../src/netlink/client.ts';
 import { NetlinkSession, type SessionOptions } from '../../src/netlink/server.ts';
 import { makeDirector } from '../support/core.ts';
 
@@ -53,6 +54,13 @@ export async function answers(session: NetlinkSession, datagram: Uint8Array): Pr
   for await (const reply of session.answer(datagram)) replies.push(reply);
   return replies;
 }
+
+/** Hands the reply datagrams of a session to a client. */
+export const exchangeWith =
+  (session: NetlinkSession): Exchange =>
+  async (datagram, take) => {
+    for (const reply of await answers(session, datagram)) take(reply);
+  };
 
 export const bytes = (digits: string): Uint8Array => Uint8Array.from(Buffer.from(digits, 'hex'));
 export const hex = (datagram: Uint8Array): string => Buffer.from(datagram).toString('hex');

@@ -8,7 +8,7 @@ import { connectDirector } from '../../src/netlink/client.ts';
 import { NetlinkSession } from '../../src/netlink/server.ts';
 import { SCHEDULERS } from '../../src/schedulers/registry.ts';
 import { runWith } from '../cli/in-process.ts';
-import { answers } from '../netlink/support.ts';
+import { exchangeWith } from '../netlink/support.ts';
 import { fakeHost, makeDirector } from '../support/core.ts';
 import { type CommandLine, isOracleMissing, type Result, runOnKernel } from '../support/oracle/kernel.ts';
 import { listsUnsorted, randomCommandLines } from './command-lines.ts';
@@ -63,7 +63,7 @@ function overNetlink(core: Director): Promise<DirectorPort> {
     apply: async (command) => core.apply(command, 0),
     ask: ask as DirectorPort['ask'],
   });
-  return connectDirector((datagram) => answers(session, datagram));
+  return connectDirector(exchangeWith(session));
 }
 
 function report(line: CommandLine, { status, stdout, stderr }: Result): string {

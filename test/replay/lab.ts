@@ -1,30 +1,19 @@
-import { type Address, ipv4, ipv6 } from '../../src/core/address.ts';
+import type { Address } from '../../src/core/address.ts';
 import { type DirectorPort, PROC_NAMES, type Query, type QueryResults } from '../../src/core/commands.ts';
 import { PROTOCOL } from '../../src/core/config.ts';
 import type { Director } from '../../src/core/director.ts';
-import { SCTP_CHUNK } from '../../src/core/wire/sctp.ts';
-import { TCP_FLAG } from '../../src/core/wire/tcp.ts';
 import { runWith } from '../cli/in-process.ts';
 import { address, makeDirector, sec } from '../support/core.ts';
 import { endText, Host, type Socket } from './host.ts';
 import { type MarkRule, Network } from './network.ts';
+import type { Player } from './scenario.ts';
+import { type End, PROTOCOLS, pairs, parseStep, rawSegment, type StepResult, sipRequest } from './step.ts';
 
 /** How long a change or a question takes on the clock of the replay. */
 const COMMAND_MS = 50;
 const CONNECTION_MS = 2;
 /** How long a program waits that closes a connection whose other end is silent. */
 const CLOSE_WAIT_MS = 3000;
-const PROTOCOLS = { tcp: PROTOCOL.TCP, udp: PROTOCOL.UDP, sctp: PROTOCOL.SCTP } as const;
-
-/** What a step of a scenario gave, in the recordings' words. */
-export interface StepResult {
-  readonly servers?: readonly string[];
-  readonly result?: string;
-  readonly sent?: number;
-  readonly status?: number;
-  readonly stdout?: string;
-  readonly stderr?: string;
-}
 
 interface Held {
   readonly name: string;
@@ -35,7 +24,9 @@ interface Held {
 }
 
 /** Plays the steps of one scenario on a director of its own. */
-export class Lab {
+export class Lab implements Player {
+  /** Packets on a wire, and commands that are not the director's. */
+  readonly leavesOut = /^(sniff|sniffed|sh ping|sh@)/;
   readonly director: Director = makeDirector({ connMax: 100_000, host: LAB_HOST });
   private network: Network;
   private hosts: Host[] = [];
@@ -48,8 +39,7 @@ export class Lab {
 
   /** @returns `undefined` for a step that gives nothing to compare */
   async play(line: string): Promise<StepResult | undefined> {
-    const [verb, ...words] = line.split(' ') as [string, ...string[]];
-    const options = new Map(words.map((word) => word.split('=', 2) as [string, string]));
+    const { verb, words, options, text } = parseStep(line);
     switch (verb) {
       case 'topo':
         this.network = this.build(Number(options.get('rs') ?? 3));
@@ -59,7 +49,7 @@ export class Lab {
       case 'sysctl':
         return this.sysctl(words[0]!);
       case 'sh':
-        return this.shell(words.join(' '));
+        return this.shell(text);
       case 'sleep':
         this.pass(sec(Number(words[0])));
         return undefined;
@@ -191,13 +181,6 @@ export class Lab {
   /** One SIP request, whose answer nobody awaits. */
   private sip(options: ReadonlyMap<string, string>): void {
     const [pair] = this.pairs(options);
-    const lines = [
-      'INVITE sip:bob@example.test SIP/2.0',
-      'Via: SIP/2.0/UDP 10.1.0.1:5060;branch=z9hG4bK1',
-      `Call-ID: ${options.get('callid')}`,
-      'CSeq: 1 INVITE',
-      'Content-Length: 0',
-    ];
     const { local, remote } = pair!;
     this.network.fromClient({
       protocol: PROTOCOL.UDP,
@@ -205,22 +188,13 @@ export class Lab {
       sport: local.port,
       dst: remote.addr,
       dport: remote.port,
-      payload: `${lines.join('\r\n')}\r\n\r\n`,
+      payload: sipRequest(options),
     });
     this.pass(50);
   }
 
-  private *pairs(options: ReadonlyMap<string, string>): Generator<{ local: End; remote: End }> {
-    const remote = endpoint(options.get('to') ?? '10.0.0.1:80');
-    const isV4 = remote.addr.family === 2;
-    const clients = addresses(options.get('from') ?? (isV4 ? '10.1.0.1' : 'fd00:1::1'));
-    const given = options.get('sport');
-    for (let round = 0; round < Number(options.get('n') ?? 1); round++) {
-      for (const addr of clients) {
-        const port = given ? Number(given) + (options.has('incr') ? round : 0) : ++this.nextPort;
-        yield { local: { addr, port }, remote };
-      }
-    }
+  private pairs(options: ReadonlyMap<string, string>): Generator<{ local: End; remote: End }> {
+    return pairs(options, () => ++this.nextPort);
   }
 
   private close(names: readonly string[], how = 'client'): string[] {
@@ -273,19 +247,7 @@ export class Lab {
   }
 
   private raw(side: string, flags: string, options: ReadonlyMap<string, string>): void {
-    const from = endpoint(options.get('from')!);
-    const to = endpoint(options.get('to')!);
-    const protocol = PROTOCOLS[(options.get('proto') ?? 'tcp') as keyof typeof PROTOCOLS];
-    const isSctp = protocol === PROTOCOL.SCTP;
-    const segment = {
-      protocol,
-      src: from.addr,
-      sport: from.port,
-      dst: to.addr,
-      dport: to.port,
-      flags: isSctp ? SCTP_CHUNK[flags as keyof typeof SCTP_CHUNK] : tcpFlags(flags),
-      payloadLength: isSctp ? 16 : Number(options.get('len') ?? 0),
-    };
+    const segment = rawSegment(flags, options);
     if (side === 'c') this.network.fromClient(segment);
     else this.network.fromServer(segment);
     this.pass(10);
@@ -298,11 +260,6 @@ export class Lab {
   }
 }
 
-interface End {
-  readonly addr: Address;
-  readonly port: number;
-}
-
 /** The recordings' director. */
 const LAB_HOST = {
   isLocal: ({ words }: Address) =>
@@ -311,9 +268,6 @@ const LAB_HOST = {
   interfaceMtu: () => 1500,
   multicastProblem: () => undefined,
 };
-
-const tcpFlags = (text: string): number =>
-  text.split('+').reduce((bits, name) => bits | (TCP_FLAG[name as keyof typeof TCP_FLAG] ?? 0), 0);
 
 function markRule(command: string): MarkRule | undefined {
   const mark = /--set-mark (\d+)/.exec(command);
@@ -328,20 +282,4 @@ function markRule(command: string): MarkRule | undefined {
     ports,
     mark: Number(mark[1]),
   };
-}
-
-function endpoint(text: string): End {
-  const at = text.lastIndexOf(':');
-  return { addr: address(text.slice(0, at).replace(/[[\]]/g, '')), port: Number(text.slice(at + 1)) };
-}
-
-/** A comma list of addresses and ranges `first..last`, which differ in the last word only. */
-function addresses(text: string): Address[] {
-  return text.split(',').flatMap((part) => {
-    const [first, last = first] = part.split('..').map(address) as [Address, Address?];
-    const [a, b, c, d] = first.words;
-    const isV4 = first.family === 2;
-    const count = last.words[isV4 ? 0 : 3] - (isV4 ? a : d) + 1;
-    return Array.from({ length: count }, (_, i) => (isV4 ? ipv4(a + i) : ipv6(a, b, c, d + i)));
-  });
 }

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { Lab } from './lab.ts';
 import { replayScenario } from './scenario.ts';
 
 const FOLDER = new URL('../golden/traffic/', import.meta.url);
@@ -18,7 +19,7 @@ const included = NAMES.filter((name) => !(name in WAITING));
 
 describe('the core does what a kernel did in the recorded scenario', () => {
   test.each(included)('%s', async (name) => {
-    const replayed = await replayScenario(new URL(`${name}.golden`, FOLDER));
+    const replayed = await replayScenario(new URL(`${name}.golden`, FOLDER), new Lab());
     expect(replayed.differences).toEqual([]);
     expect(replayed.compared).toBeGreaterThan(0);
   });

@@ -27,12 +27,17 @@ const UNPRIVILEGED = 65534;
 export interface DirectorStatus {
   readonly counters: Readonly<Record<string, number>>;
   readonly connections: { readonly current: number; readonly max: number };
-  readonly services: readonly { readonly state: string }[];
+  readonly services: readonly { readonly state: string; readonly plane: string }[];
+  readonly director: {
+    readonly io: string;
+    readonly footprint: readonly string[];
+    readonly problems: readonly string[];
+  };
 }
 
 /**
- * A director of its own with everything beside it in one temporary directory, run without privileges: as nobody, from
- * a copy of the built program, where the tests run as root.
+ * A director of its own with everything beside it in one temporary directory, run without privileges unless they are
+ * asked for: as nobody, from a copy of the built program, where the tests run as root.
  */
 export class TestDirector {
   readonly scratch = mkdtempSync(join(tmpdir(), 'uipvs-e2e-'));
@@ -47,15 +52,18 @@ export class TestDirector {
   };
   process: ChildProcess | undefined;
   private readonly program: string;
+  /** Run as nobody. */
+  private readonly isDemoted: boolean;
   private stderr = '';
 
-  constructor() {
+  constructor({ isPrivileged = false }: { readonly isPrivileged?: boolean } = {}) {
     chmodSync(this.scratch, 0o755);
-    this.program = isRoot ? join(this.scratch, 'program') : ROOT;
-    if (isRoot) for (const name of PROGRAM) this.copyProgram(name);
+    this.isDemoted = isRoot && !isPrivileged;
+    this.program = this.isDemoted ? join(this.scratch, 'program') : ROOT;
+    if (this.isDemoted) for (const name of PROGRAM) this.copyProgram(name);
     for (const dir of [this.runtimeDir, this.stateDir]) {
       mkdirSync(dir);
-      if (isRoot) chownSync(dir, UNPRIVILEGED, UNPRIVILEGED);
+      if (this.isDemoted) chownSync(dir, UNPRIVILEGED, UNPRIVILEGED);
     }
   }
 
@@ -136,7 +144,7 @@ export class TestDirector {
   }
 
   private asUser(): string[] {
-    if (!isRoot) return [];
+    if (!this.isDemoted) return [];
     const id = String(UNPRIVILEGED);
     return [
       'setpriv',

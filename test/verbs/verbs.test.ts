@@ -20,6 +20,8 @@ const STATUS: Status = {
   version: '1.2.3',
   plane: 'auto',
   io: 'node',
+  footprint: [],
+  problems: [],
   uptimeSec: 3 * 3600 + 125,
   services: [
     { service: key, plane: 'proxy', state: 'waiting: address' },
@@ -108,7 +110,15 @@ describe('with a director', () => {
     expect(await runStatus(['--json'], out)).toBe(0);
     expect(JSON.parse(out.printed)).toEqual({
       version: 1,
-      director: { version: '1.2.3', pid: 42, plane: 'auto', io: 'node', uptimeSec: 10925 },
+      director: {
+        version: '1.2.3',
+        pid: 42,
+        plane: 'auto',
+        io: 'node',
+        footprint: [],
+        problems: [],
+        uptimeSec: 10925,
+      },
       connections: { current: 12, max: 1048576 },
       services: [
         { protocol: 'udp', address: '2001:db8::1', port: 53, plane: 'proxy', state: 'waiting: address' },

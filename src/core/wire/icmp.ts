@@ -15,6 +15,7 @@ export const ICMP_TYPE = {
   REDIRECT: 5,
   ECHO: 8,
   TIME_EXCEEDED: 11,
+  PARAMETER_PROBLEM: 12,
 } as const;
 
 export interface IcmpHeader {
@@ -27,6 +28,12 @@ export interface IcmpHeader {
 
 export const icmpType = (b: Uint8Array, at: number): number => b[at + TYPE]!;
 
+export const icmpCode = (b: Uint8Array, at: number): number => b[at + CODE]!;
+/** The four bytes behind the checksum. @returns a u32 */
+export const icmpRest = (b: Uint8Array, at: number): number => u32(b, at + REST);
+export const setIcmpChecksum = (b: Uint8Array, at: number, checksum: number): void =>
+  setU16(b, at + CHECKSUM, checksum);
+
 /** Whether an ICMP message may be about a connection: errors that quote a packet, as far as IPVS looks at them. */
 export const isIcmpError = (type: number): boolean =>
   type === ICMP_TYPE.DESTINATION_UNREACHABLE ||
@@ -38,9 +45,9 @@ export function parseIcmp(b: Uint8Array, at: number): IcmpHeader | undefined {
   if (b.length - at < ICMP_HEADER_LEN) return undefined;
   return {
     type: icmpType(b, at),
-    code: b[at + CODE]!,
+    code: icmpCode(b, at),
     checksum: u16(b, at + CHECKSUM),
-    rest: u32(b, at + REST),
+    rest: icmpRest(b, at),
   };
 }
 

@@ -1,5 +1,5 @@
 import { i32, setU16, setU32, u16 } from './bytes.ts';
-import { checksumOf, sumWords } from './checksum.ts';
+import { adjustChecksum, checksumOf, exchangeWord, sumWords } from './checksum.ts';
 
 // RFC 791. Offsets in bytes from the start of the header; all fields big-endian.
 const VERSION_IHL = 0;
@@ -39,8 +39,11 @@ export interface Ipv4Header {
 export const ipVersion = (b: Uint8Array, at: number): number => b[at + VERSION_IHL]! >>> 4;
 export const ipv4HeaderLength = (b: Uint8Array, at: number): number => (b[at + VERSION_IHL]! & 15) * 4;
 export const ipv4TotalLength = (b: Uint8Array, at: number): number => u16(b, at + TOTAL_LENGTH);
-const ipv4Fragment = (b: Uint8Array, at: number): number => u16(b, at + FRAGMENT);
-const ipv4Ttl = (b: Uint8Array, at: number): number => b[at + TTL]!;
+/** Bits of IPV4_FRAGMENT; the offset in units of 8 bytes. */
+export const ipv4Fragment = (b: Uint8Array, at: number): number => u16(b, at + FRAGMENT);
+export const ipv4Tos = (b: Uint8Array, at: number): number => b[at + TOS]!;
+export const ipv4Id = (b: Uint8Array, at: number): number => u16(b, at + ID);
+export const ipv4Ttl = (b: Uint8Array, at: number): number => b[at + TTL]!;
 export const ipv4Protocol = (b: Uint8Array, at: number): number => b[at + PROTOCOL]!;
 export const ipv4Src = (b: Uint8Array, at: number): number => i32(b, at + SRC);
 export const ipv4Dst = (b: Uint8Array, at: number): number => i32(b, at + DST);
@@ -84,11 +87,62 @@ export function emitIpv4(b: Uint8Array, at: number, h: Ipv4Header): void {
   setU32(b, at + DST, h.dst);
 }
 
+/** Makes a header one of a packet, or fragment, of another length; `sealIpv4` belongs behind it. */
+export function setIpv4Extent(b: Uint8Array, at: number, totalLength: number, fragment: number): void {
+  setU16(b, at + TOTAL_LENGTH, totalLength);
+  setU16(b, at + FRAGMENT, fragment);
+}
+
+/** Writes a header without options from plain values (see Ipv4Header); its checksum is to be made by sealIpv4. */
+export function writeIpv4(
+  b: Uint8Array,
+  at: number,
+  tos: number,
+  totalLength: number,
+  id: number,
+  fragment: number,
+  ttl: number,
+  protocol: number,
+  src: number,
+  dst: number,
+): void {
+  b[at + VERSION_IHL] = 0x45;
+  b[at + TOS] = tos;
+  setU16(b, at + TOTAL_LENGTH, totalLength);
+  setU16(b, at + ID, id);
+  setU16(b, at + FRAGMENT, fragment);
+  b[at + TTL] = ttl;
+  b[at + PROTOCOL] = protocol;
+  setU32(b, at + SRC, src);
+  setU32(b, at + DST, dst);
+}
+
 /** Writes the right header checksum into a header that is else complete. */
 export function sealIpv4(b: Uint8Array, at: number): void {
   setU16(b, at + CHECKSUM, 0);
   setU16(b, at + CHECKSUM, checksumOf(b, at, ipv4HeaderLength(b, at)));
 }
+
+/** Puts another address (int32) into a header and its checksum. @returns what that adds to a sum over the address */
+export const exchangeIpv4Src = (b: Uint8Array, at: number, word: number): number =>
+  exchange(b, at, SRC, word);
+export const exchangeIpv4Dst = (b: Uint8Array, at: number, word: number): number =>
+  exchange(b, at, DST, word);
+
+function exchange(b: Uint8Array, at: number, field: number, word: number): number {
+  const difference = exchangeWord(b, at + field, word);
+  adjustChecksum(b, at + CHECKSUM, difference);
+  return difference;
+}
+
+/** Writes another TTL, 0 to 255, and brings the header's checksum up to date. */
+export function setIpv4Ttl(b: Uint8Array, at: number, ttl: number): void {
+  adjustChecksum(b, at + CHECKSUM, ((~ipv4Ttl(b, at) & 255) << 8) + 255 + (ttl << 8));
+  b[at + TTL] = ttl;
+}
+
+/** Writes another identification; the checksum is left as it is. */
+export const setIpv4Id = (b: Uint8Array, at: number, id: number): void => setU16(b, at + ID, id);
 
 /** The pseudo header's part of a TCP or UDP checksum (RFC 9293 section 3.1). @param length bytes after the IP header */
 export const pseudoSum4 = (b: Uint8Array, at: number, length: number): number =>

@@ -1,5 +1,5 @@
 import { i32, setU16, setU32, u16, u32 } from './bytes.ts';
-import { sumWords } from './checksum.ts';
+import { exchangeWord, sumWords } from './checksum.ts';
 
 // RFC 8200. Offsets in bytes from the start of the header; all fields big-endian.
 const VERSION_CLASS_FLOW = 0;
@@ -34,8 +34,13 @@ export interface Ipv6Header {
 }
 
 export const ipv6PayloadLength = (b: Uint8Array, at: number): number => u16(b, at + PAYLOAD_LENGTH);
+export const setIpv6PayloadLength = (b: Uint8Array, at: number, length: number): void =>
+  setU16(b, at + PAYLOAD_LENGTH, length);
 export const ipv6NextHeader = (b: Uint8Array, at: number): number => b[at + NEXT_HEADER]!;
-const ipv6HopLimit = (b: Uint8Array, at: number): number => b[at + HOP_LIMIT]!;
+/** The eight bits of DS field and ECN. */
+export const ipv6TrafficClass = (b: Uint8Array, at: number): number =>
+  ((b[at]! & 15) << 4) | (b[at + 1]! >>> 4);
+export const ipv6HopLimit = (b: Uint8Array, at: number): number => b[at + HOP_LIMIT]!;
 /** One of the four words of an address. */
 export const ipv6SrcWord = (b: Uint8Array, at: number, word: number): number => i32(b, at + SRC + word * 4);
 export const ipv6DstWord = (b: Uint8Array, at: number, word: number): number => i32(b, at + DST + word * 4);
@@ -85,6 +90,43 @@ export function emitIpv6(b: Uint8Array, at: number, h: Ipv6Header): void {
     setU32(b, at + SRC + i * 4, h.src[i]!);
     setU32(b, at + DST + i * 4, h.dst[i]!);
   }
+}
+
+/** Writes a header from plain values (see Ipv6Header), its flow label 0. */
+export function writeIpv6(
+  b: Uint8Array,
+  at: number,
+  trafficClass: number,
+  payloadLength: number,
+  nextHeader: number,
+  hopLimit: number,
+  src: Words,
+  dst: Words,
+): void {
+  setU32(b, at + VERSION_CLASS_FLOW, (6 << 28) | (trafficClass << 20));
+  setU16(b, at + PAYLOAD_LENGTH, payloadLength);
+  b[at + NEXT_HEADER] = nextHeader;
+  b[at + HOP_LIMIT] = hopLimit;
+  for (let i = 0; i < 4; i++) {
+    setU32(b, at + SRC + i * 4, src[i]!);
+    setU32(b, at + DST + i * 4, dst[i]!);
+  }
+}
+
+/** Puts another address (int32 words) into a header. @returns what that adds to a sum over the address */
+export const exchangeIpv6Src = (b: Uint8Array, at: number, words: Words): number =>
+  exchange(b, at + SRC, words);
+export const exchangeIpv6Dst = (b: Uint8Array, at: number, words: Words): number =>
+  exchange(b, at + DST, words);
+
+const exchange = (b: Uint8Array, at: number, words: Words): number =>
+  exchangeWord(b, at, words[0]) +
+  exchangeWord(b, at + 4, words[1]) +
+  exchangeWord(b, at + 8, words[2]) +
+  exchangeWord(b, at + 12, words[3]);
+
+export function setIpv6HopLimit(b: Uint8Array, at: number, hopLimit: number): void {
+  b[at + HOP_LIMIT] = hopLimit;
 }
 
 /** The pseudo header's part of an upper-layer checksum (RFC 8200 section 8.1). @param length bytes of the upper layer */

@@ -1,4 +1,5 @@
 import { setU16, setU32, u16, u32 } from './bytes.ts';
+import { crc32c } from './crc32c.ts';
 
 // RFC 9260. Offsets in bytes from the start of the common header, and of a chunk; all fields big-endian.
 const SRC_PORT = 0;
@@ -45,6 +46,13 @@ export interface SctpHeader {
 
 export const chunkType = (b: Uint8Array, at: number): number => b[at + CHUNK_TYPE]!;
 export const chunkLength = (b: Uint8Array, at: number): number => u16(b, at + CHUNK_LENGTH);
+
+/** Writes the right CRC32c over header and chunks (RFC 9260 appendix A: the register's bytes, lowest first). */
+export function sealSctp(b: Uint8Array, at: number, length: number): void {
+  setU32(b, at + CHECKSUM, 0);
+  const crc = crc32c(b, at, length);
+  for (let i = 0; i < 4; i++) b[at + CHECKSUM + i] = crc >>> (8 * i);
+}
 
 /** @returns `undefined` if the bytes at `at` cannot be a common header and a first chunk. */
 export function parseSctp(b: Uint8Array, at: number): SctpHeader | undefined {

@@ -8,7 +8,8 @@ const ACKNOWLEDGEMENT = 8;
 const DATA_OFFSET = 12;
 const FLAGS = 13;
 const WINDOW = 14;
-const CHECKSUM = 16;
+/** Where the checksum is. */
+export const TCP_CHECKSUM = 16;
 const URGENT = 18;
 /** Length in bytes of a header without options. */
 export const TCP_HEADER_LEN = 20;
@@ -30,7 +31,16 @@ export interface TcpHeader {
 }
 
 export const tcpFlags = (b: Uint8Array, at: number): number => b[at + FLAGS]!;
-const tcpHeaderLength = (b: Uint8Array, at: number): number => (b[at + DATA_OFFSET]! >>> 4) * 4;
+/** 20 to 60 bytes if the header is sound. */
+export const tcpHeaderLength = (b: Uint8Array, at: number): number => (b[at + DATA_OFFSET]! >>> 4) * 4;
+
+export const tcpSequence = (b: Uint8Array, at: number): number => u32(b, at + SEQUENCE);
+
+/** Writes sequence number and flags; the checksum is left as it is. */
+export function setTcpPiece(b: Uint8Array, at: number, sequence: number, flags: number): void {
+  setU32(b, at + SEQUENCE, sequence);
+  b[at + FLAGS] = flags;
+}
 
 /** @returns `undefined` if the bytes at `at` cannot be a TCP header. */
 export function parseTcp(b: Uint8Array, at: number): TcpHeader | undefined {
@@ -45,7 +55,7 @@ export function parseTcp(b: Uint8Array, at: number): TcpHeader | undefined {
     headerLength,
     flags: tcpFlags(b, at),
     window: u16(b, at + WINDOW),
-    checksum: u16(b, at + CHECKSUM),
+    checksum: u16(b, at + TCP_CHECKSUM),
     urgent: u16(b, at + URGENT),
   };
 }
@@ -59,7 +69,7 @@ export function emitTcp(b: Uint8Array, at: number, h: TcpHeader): void {
   b[at + DATA_OFFSET] = (h.headerLength / 4) << 4;
   b[at + FLAGS] = h.flags;
   setU16(b, at + WINDOW, h.window);
-  setU16(b, at + CHECKSUM, h.checksum);
+  setU16(b, at + TCP_CHECKSUM, h.checksum);
   setU16(b, at + URGENT, h.urgent);
 }
 

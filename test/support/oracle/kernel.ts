@@ -59,8 +59,8 @@ function resultOf(folder: string, n: number, output: string): Result {
   return { status: Number(read('status')), stdout: read('out'), stderr: read('err') };
 }
 
-/** @returns what it printed */
-function boot(script: string): Promise<string> {
+/** Runs a script of bash on the kernel. @returns what it printed */
+export function boot(script: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(BOOT, [script], { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';

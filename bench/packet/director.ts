@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { isAnswering } from '../../src/control/director-lock.ts';
+import { endProcess, run, until } from '../../test/support/processes.ts';
+import { type Bed, BULK_PORT, HTTP_PORT, SERVERS, UDP_PORT, VIP } from './bed.ts';
+import type { Running } from './rivals.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** Of the clock in /proc/PID/stat; the same on all machines that Linux runs on today. */
+const TICKS_PER_SECOND = 100;
+/** Of /proc/PID/stat, counted from the field after the program's name. */
+const USER_TIME = 11;
+const SYSTEM_TIME = 12;
+const STARTED_MS = 300;
+
+/** What a director has done and what it took. */
+export interface Work {
+  readonly packets: number;
+  /** Processor time in µs. */
+  readonly userUs: number;
+  readonly systemUs: number;
+}
+
+/** A director that serves the bench's services. */
+export interface Director extends Running {
+  work(): Promise<Work>;
+}
+
+/** Starts a program that serves until it is stopped. */
+export async function createProcess(command: readonly string[]): Promise<Running> {
+  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] });
+  await sleep(STARTED_MS);
+  if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended`);
+  return { stop: () => endProcess(child, 'SIGTERM') };
+}
+
+let count = 0;
+
+export async function startDirector(bed: Bed, io: string): Promise<Director> {
+  const dir = join(bed.scratch, `director${++count}`);
+  const env = {
+    PATH: process.env['PATH'],
+    UIPVS_RUNTIME_DIR: join(dir, 'run'),
+    UIPVS_STATE_DIR: join(dir, 'state'),
+  };
+  for (const path of [env.UIPVS_RUNTIME_DIR, env.UIPVS_STATE_DIR]) mkdirSync(path, { recursive: true });
+  const daemon = [process.execPath, join(ROOT, 'bin/uipvs'), 'daemon', '--plane', 'packet', '--io', io];
+  const [program = '', ...args] = bed.inside('director', ...daemon);
+  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  await until('the director listens', () => {
+    if (child.exitCode !== null) throw new Error('the director ended');
+    return isAnswering(env.UIPVS_RUNTIME_DIR);
+  });
+  const tool = async (name: string, words: readonly string[], input = ''): Promise<string> => {
+    const { status, stdout, stderr } = await run([process.execPath, join(ROOT, 'bin', name), ...words], { env, input });
+    if (status !== 0) throw new Error(`${name} ${words.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  await tool('ipvsadm', ['-R'], rules());
+  return {
+    work: async () => {
+      const { counters } = JSON.parse(await tool('uipvs', ['status', '--json']));
+      return { packets: counters.packets_in, ...processorTime(child.pid!) };
+    },
+    stop: () => endProcess(child, 'SIGTERM'),
+  };
+}
+
+function rules(): string {
+  const service = (kind: string, port: number, servers: readonly string[]): string[] => [
+    `-A ${kind} ${VIP}:${port} -s rr`,
+    ...servers.map((server) => `-a ${kind} ${VIP}:${port} -r ${server}:${port} -m`),
+  ];
+  const lines = [
+    ...service('-t', HTTP_PORT, SERVERS),
+    ...service('-t', BULK_PORT, SERVERS.slice(0, 1)),
+    ...service('-u', UDP_PORT, SERVERS),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Of all threads of a process. */
+function processorTime(pid: number): { readonly userUs: number; readonly systemUs: number } {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  const us = (field: number): number => (Number(fields[field]) * 1e6) / TICKS_PER_SECOND;
+  return { userUs: us(USER_TIME), systemUs: us(SYSTEM_TIME) };
+}

@@ -1,0 +1,167 @@
+import { type Drain, HEADROOM, type Port, SLOT_BYTES, VNET_BYTES, WAKE_MS } from './drain.ts';
+import { type Arena, native } from './ffi.ts';
+import { looksForMore, meansNoMore, Singles, writePacket } from './singles.ts';
+import { Uring } from './uring.ts';
+
+/** Reads of one round, at most and at least. */
+const MOST_READS = 32;
+const LEAST_READS = 8;
+
+/** Operations of one round: its reads, and the writes of the packets before. */
+const RING_ENTRIES = 256;
+const MOST_WRITES = RING_ENTRIES - MOST_READS;
+
+/** Fewer packets are cheaper moved one by one: a round costs as much as the system calls of so many. */
+const ENOUGH = 4;
+
+/** Copies of packets that handlers send; emptied by every round. */
+const SEND_BYTES = 262_144;
+
+/** While packets of one half are handled and written, the other is read into. The wake buffer is a slot before them. */
+const FIRST_SLOT = 1;
+const SEND_AT = (FIRST_SLOT + 2 * MOST_READS) * SLOT_BYTES;
+
+/**
+ * Moves packets by io_uring: one system call carries the writes of the packets just handled and the next reads.
+ * While few packets come together it does without.
+ *
+ *   | wake slot | slots of half 0 | slots of half 1 | packets to send |
+ */
+export class UringDrain implements Drain {
+  readonly tier = 'uring';
+  readonly wakeBuffer: Uint8Array;
+  private readonly memory: Arena;
+  private readonly bytes: Uint8Array;
+  private readonly ring: Uring;
+  private readonly singles: Singles;
+  /** The device of each write of the round. */
+  private readonly writers: Port[] = [];
+  private readonly readResults = new Int32Array(MOST_READS);
+  private sendAt = SEND_AT;
+  /** Writes wait for the round's run; else they happen at once. */
+  private isRound = false;
+  private half = 0;
+  private reads = LEAST_READS;
+
+  /** @throws DeviceError if the kernel does not allow io_uring */
+  constructor() {
+    this.ring = new Uring(RING_ENTRIES);
+    this.memory = native().arena(SEND_AT + SEND_BYTES);
+    const { buffer, byteOffset, length } = this.memory.bytes;
+    this.bytes = new Uint8Array(buffer, byteOffset, length);
+    this.singles = new Singles(this.bytes);
+    this.wakeBuffer = this.singles.buffer;
+  }
+
+  wake(port: Port, readBytes: number): void {
+    port.counters.batches++;
+    const end = performance.now() + WAKE_MS;
+    this.isRound = port.isDeep;
+    try {
+      this.handle(port, HEADROOM - VNET_BYTES, readBytes);
+      if (!port.isClosed && (port.isDeep || looksForMore(port))) port.isBusy = this.drain(port, end) > 0;
+      port.handler.batchEnd();
+      this.flush();
+    } finally {
+      this.isRound = false;
+    }
+  }
+
+  send(port: Port, bytes: Uint8Array, at: number, length: number): void {
+    if (!this.isRound) {
+      writePacket(port, bytes, at, length);
+      return;
+    }
+    const size = length + VNET_BYTES;
+    if (this.sendAt + size > SEND_AT + SEND_BYTES) this.flush();
+    const to = this.sendAt;
+    this.bytes.set(bytes.subarray(at - VNET_BYTES, at + length), to);
+    this.sendAt += size;
+    this.write(port, to + VNET_BYTES, length);
+  }
+
+  close(): void {
+    this.ring.close();
+    native().release(this.memory);
+  }
+
+  /** @returns how many packets there were */
+  private drain(port: Port, end: number): number {
+    let found = 0;
+    let byRounds = 0;
+    do {
+      if (port.isDeep) {
+        const got = this.round(port);
+        found += got;
+        byRounds += got;
+        if (got < ENOUGH) port.learnDepth(byRounds >= 2 * ENOUGH);
+        if (got === 0) break;
+      } else {
+        const { patience } = port;
+        const got = this.singles.drain(port, patience, end);
+        found += got;
+        if (got < patience) break;
+        // That many in a row: a round tells whether they are a queue.
+        port.isDeep = true;
+        byRounds = 0;
+      }
+    } while (!port.isClosed && performance.now() < end);
+    return found;
+  }
+
+  /** Writes what was handled, reads what waits and handles that. @returns packets there were */
+  private round(port: Port): number {
+    const { ring, readResults, reads } = this;
+    const firstAt = (FIRST_SLOT + this.half * MOST_READS) * SLOT_BYTES + HEADROOM - VNET_BYTES;
+    this.half ^= 1;
+    const writes = ring.added;
+    for (let i = 0; i < reads; i++)
+      ring.read(port.fd, this.memory.address + firstAt + i * SLOT_BYTES, this.wakeBuffer.length);
+    this.run(writes);
+    let got = 0;
+    // What is sent by a handler may run another round, so results are kept.
+    for (let i = 0; i < reads; i++) {
+      readResults[i] = ring.result(writes + i);
+      if (!meansNoMore(readResults[i]!)) got++;
+    }
+    this.isRound = got >= ENOUGH;
+    for (let i = 0; i < reads; i++) {
+      const result = readResults[i]!;
+      if (meansNoMore(result)) continue;
+      if (result < 0) port.counters.readFailed(-result);
+      else this.handle(port, firstAt + i * SLOT_BYTES, result);
+    }
+    this.reads = Math.min(Math.max(2 * got, LEAST_READS), MOST_READS);
+    return got;
+  }
+
+  /** @param from where the virtio header starts */
+  private handle(port: Port, from: number, readBytes: number): void {
+    const length = readBytes - VNET_BYTES;
+    port.counters.read(length);
+    const left = port.handler.packet(this.bytes, from + VNET_BYTES, length);
+    if (left > 0) this.write(port, from + VNET_BYTES, left);
+  }
+
+  private write(port: Port, at: number, length: number): void {
+    if (port.isClosed) return;
+    if (!this.isRound) {
+      writePacket(port, this.bytes, at, length);
+      return;
+    }
+    const number = this.ring.write(port.fd, this.memory.address + at - VNET_BYTES, length + VNET_BYTES);
+    this.writers[number] = port;
+    if (this.ring.added >= MOST_WRITES) this.flush();
+  }
+
+  private flush(): void {
+    this.run(this.ring.added);
+  }
+
+  /** @param writes how many operations of the round are writes, its first ones */
+  private run(writes: number): void {
+    this.ring.run();
+    this.sendAt = SEND_AT;
+    for (let i = 0; i < writes; i++) this.writers[i]!.counters.wrote(this.ring.result(i), VNET_BYTES);
+  }
+}

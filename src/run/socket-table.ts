@@ -1,0 +1,102 @@
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { childrenOf } from './children.ts';
+import type { ClientSocket } from './client-socket.ts';
+import type { DescriptorWindow } from './filter.ts';
+
+/** So many sockets are held before the first look whether programs still have them. */
+const FIRST_SWEEP = 32;
+
+/** The emulated sockets of all wrapped programs, by inode: whoever has a descriptor of one, by whatever way, finds it. */
+export class SocketTable {
+  private readonly window: DescriptorWindow;
+  private readonly byInode = new Map<number, ClientSocket>();
+  private sweepAt = FIRST_SWEEP;
+
+  constructor(window: DescriptorWindow) {
+    this.window = window;
+  }
+
+  /** @returns the socket behind a thread's descriptor; `undefined` if it is none of ours. */
+  find(tid: number, fd: number): ClientSocket | undefined {
+    const inode = socketInode(`/proc/${tid}/fd/${fd}`);
+    return inode === undefined ? undefined : this.byInode.get(inode);
+  }
+
+  /** Adds a socket that a program has got. */
+  add(socket: ClientSocket): void {
+    const inode = socketInode(`/proc/self/fd/${socket.fd}`);
+    if (inode !== undefined) this.byInode.set(inode, socket);
+    if (this.byInode.size > this.sweepAt) this.sweep();
+  }
+
+  /** @returns a number in the window that a thread's process does not use; -1 if there is none. */
+  freeNumber(tid: number): number {
+    for (let fd = this.window.low; fd < this.window.high; fd++) {
+      if (linkOf(`/proc/${tid}/fd/${fd}`) === undefined) return fd;
+    }
+    return -1;
+  }
+
+  /**
+   * Closes the sockets that no program has open any more. Processes that may not be looked into may have any of them:
+   * while there is such a one, all stay.
+   */
+  private sweep(): void {
+    const live = new Set<number>();
+    const isComplete = descendants(process.pid).every((pid) => this.collect(pid, live));
+    if (isComplete) {
+      for (const [inode, socket] of this.byInode) {
+        if (live.has(inode)) continue;
+        socket.close();
+        this.byInode.delete(inode);
+      }
+    }
+    this.sweepAt = Math.max(FIRST_SWEEP, 2 * this.byInode.size);
+  }
+
+  private collect(pid: number, live: Set<number>): boolean {
+    let names: string[];
+    try {
+      names = readdirSync(`/proc/${pid}/fd`);
+    } catch (error) {
+      return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
+    }
+    for (const name of names) {
+      // Duplicates made by dup2() may be anywhere.
+      const inode = socketInode(`/proc/${pid}/fd/${name}`);
+      if (inode !== undefined) live.add(inode);
+    }
+    return true;
+  }
+}
+
+/** All processes that come from a process, which is their subreaper; without it. Where the kernel does not tell: all. */
+function descendants(root: number): number[] {
+  if (!existsSync(`/proc/self/task/${root}/children`)) {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0 && pid !== root);
+  }
+  const found: number[] = [];
+  const waiting = [root];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    for (const child of childrenOf(pid)) {
+      found.push(child);
+      waiting.push(child);
+    }
+  }
+  return found;
+}
+
+function socketInode(path: string): number | undefined {
+  const link = linkOf(path);
+  return link?.startsWith('socket:[') ? Number(link.slice('socket:['.length, -1)) : undefined;
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
