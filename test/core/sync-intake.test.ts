@@ -85,7 +85,11 @@ describe('a record of an unknown connection', () => {
     const { director, intake } = backup();
     intake.take(record({ timeoutSec: 0, state: FIN_WAIT, flags: INACTIVE }), undefined, 0);
     intake.take(record({ timeoutSec: 0, flags: TEMPLATE, cport: 0 }), undefined, 0);
-    expect(listing(director).map((line) => line.split(/ +/).at(-1)).sort()).toEqual(['120', '180']);
+    expect(
+      listing(director)
+        .map((line) => line.split(/ +/).at(-1))
+        .sort(),
+    ).toEqual(['120', '180']);
   });
 
   test('reaches its server by the next packet of the client', () => {
