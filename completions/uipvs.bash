@@ -86,7 +86,7 @@ _uipvs() {
   COMPREPLY=()
   __uipvs_words
   if ((COMP_CWORD == 1)); then
-    __uipvs_offer 'up down status ipvsadm run sysctl proc daemon install-links decap demo help version -h --help -V --version'
+    __uipvs_offer 'up down status ipvsadm run sysctl proc daemon install-links decap sim explain demo help version -h --help -V --version'
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -201,6 +201,30 @@ _uipvs() {
       esac
       __uipvs_offer '--tunnel --dev --mtu -h --help'
       ;;
+    sim)
+      case $prev in
+        --compare | --repeat | --seed | --assert | --workers)
+          return
+          ;;
+      esac
+      if [[ $cur == -* ]]; then
+        __uipvs_offer '--compare --repeat --seed --assert --workers --json --csv --timing -h --help'
+      else
+        __uipvs_offer_names -f
+      fi
+      ;;
+    explain)
+      case $prev in
+        --rules)
+          __uipvs_offer_names -f
+          return
+          ;;
+        -t | --tcp-service | -u | --udp-service | -f | --fwmark-service | --from | --times | --without)
+          return
+          ;;
+      esac
+      __uipvs_offer '--rules -t --tcp-service -u --udp-service -f --fwmark-service --from --times --without --json -h --help'
+      ;;
     demo)
       __uipvs_offer '-h --help'
       ;;
@@ -208,7 +232,7 @@ _uipvs() {
       if [[ $cur == -* ]]; then
         __uipvs_offer '-h --help'
       else
-        __uipvs_offer 'up down status ipvsadm run sysctl proc daemon install-links decap demo help version'
+        __uipvs_offer 'up down status ipvsadm run sysctl proc daemon install-links decap sim explain demo help version'
       fi
       ;;
     version)

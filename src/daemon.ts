@@ -105,7 +105,7 @@ async function direct(
   commands: Parameters<WorkerPort['restore']>[0],
 ): Promise<number> {
   const startedAt = performance.now();
-  if (options.plane === 'packet' || options.plane === 'auto') keepAddonLoaded();
+  keepAddonLoaded();
   const worker = new Worker(new URL('./worker.js', import.meta.url), {
     // Descriptors are opened here and closed by handles that Node does not know of.
     trackUnmanagedFds: false,

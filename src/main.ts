@@ -22,6 +22,8 @@ const RUNNERS: Readonly<Record<VerbName, () => Promise<Runner>>> = {
   daemon: async () => (await import('./daemon.ts')).runDaemon,
   'install-links': async () => (await import('./verbs/install-links.ts')).runInstallLinks,
   decap: async () => (await import('./decap.ts')).runDecap,
+  sim: async () => (await import('./verbs/sim.ts')).runSim,
+  explain: async () => (await import('./verbs/explain.ts')).runExplain,
   demo: async () => (await import('./demo.ts')).runDemo,
   help: async () => runHelp,
   version: async () => runVersion,
@@ -30,7 +32,7 @@ const RUNNERS: Readonly<Record<VerbName, () => Promise<Runner>>> = {
 /**
  * Runs the program.
  * @param name the one it was started under
- * @returns the exit status: 0 done, 1 failed, 2 usage or no director, 70 defect
+ * @returns the exit status: 0 done, 1 failed, 2 usage or no director, 3 a claim does not hold, 70 defect
  */
 export async function main(name: string, args: readonly string[]): Promise<number> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NetworkNamespaces } from '../../test/support/network-namespaces.ts';
-import { Processes, run } from '../../test/support/processes.ts';
+import { run } from '../../test/support/processes.ts';
+import { type Running, startListener } from './listener.ts';
 
 /** The virtual address, an address of the director's. */
 export const VIP = '10.0.0.1';
@@ -18,13 +19,13 @@ export const UDP_PORT = 9;
 export class Bed {
   readonly scratch = mkdtempSync(join(tmpdir(), 'uipvs-bench-'));
   private readonly namespaces = new NetworkNamespaces();
-  private readonly servers = new Processes();
+  private readonly servers: Running[] = [];
 
   static async build(): Promise<Bed> {
     const bed = new Bed();
     try {
       await bed.connect();
-      for (const i of SERVERS.keys()) bed.serve(i);
+      for (const i of SERVERS.keys()) await bed.serve(i);
       return bed;
     } catch (error) {
       await bed.remove();
@@ -38,7 +39,10 @@ export class Bed {
 
   /** Runs a program to its end. @returns its output @throws if it fails */
   async run(where: Where, command: readonly string[], input = ''): Promise<string> {
-    const { status, stdout, stderr } = await run(this.inside(where, ...command), { input, timeoutMs: 120_000 });
+    const { status, stdout, stderr } = await run(this.inside(where, ...command), {
+      input,
+      timeoutMs: 120_000,
+    });
     if (status !== 0) throw new Error(`${command.join(' ')}: status ${status}: ${stderr}${stdout}`);
     return stdout;
   }
@@ -47,14 +51,16 @@ export class Bed {
   async receivedByServers(): Promise<number> {
     let sum = 0;
     for (const [i] of SERVERS.entries()) {
-      const [device] = JSON.parse(await this.run(serverName(i), ['ip', '-json', '-s', 'link', 'show', 'dev', 's0']));
+      const [device] = JSON.parse(
+        await this.run(serverName(i), ['ip', '-json', '-s', 'link', 'show', 'dev', 's0']),
+      );
       sum += device.stats64.rx.packets;
     }
     return sum;
   }
 
   async remove(): Promise<void> {
-    await this.servers.end();
+    for (const server of this.servers) await server.stop();
     await this.namespaces.remove();
     rmSync(this.scratch, { recursive: true, force: true });
   }
@@ -76,14 +82,14 @@ export class Bed {
         { namespace: 'director', device: `d${i + 1}`, addresses: [`${gateway}/24`] },
       );
       await namespaces.ip(serverName(i), `route add default via ${gateway}`);
-      const sink = `table ip sink { chain in { type filter hook prerouting priority -300; udp dport ${UDP_PORT} drop; } }`;
+      const sink = `table ip sink { chain in { type filter hook prerouting priority -300; udp dport ${UDP_PORT} drop; }; }`;
       await this.run(serverName(i), ['nft', '-f', '-'], sink);
     }
     await namespaces.ip('director', `addr add ${VIP}/32 dev lo`);
     await namespaces.sysctl('director', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   }
 
-  private serve(i: number): void {
+  private async serve(i: number): Promise<void> {
     const dir = join(this.scratch, serverName(i));
     const config = `${dir}.conf`;
     writeFileSync(
@@ -94,11 +100,13 @@ export class Bed {
               uwsgi_temp_path ${dir}.u; scgi_temp_path ${dir}.s; keepalive_requests 1000000000;
               server { listen ${HTTP_PORT} backlog=4096; location / { return 200 "0123456789012345678901234567890\\n"; } } }`,
     );
-    this.servers.start(this.inside(serverName(i), 'nginx', '-e', 'stderr', '-p', this.scratch, '-c', config));
-    this.servers.start(this.inside(serverName(i), 'iperf3', '--server', '--port', String(BULK_PORT)));
+    const nginx = ['nginx', '-e', 'stderr', '-p', this.scratch, '-c', config];
+    const iperf3 = ['iperf3', '--server', '--port', String(BULK_PORT)];
+    this.servers.push(await startListener(this.inside(serverName(i), ...nginx), HTTP_PORT));
+    this.servers.push(await startListener(this.inside(serverName(i), ...iperf3), BULK_PORT));
   }
 }
 
 export type Where = 'client' | 'director' | `server${number}`;
 
-export const serverName = (i: number): Where => `server${i + 1}`;
+const serverName = (i: number): Where => `server${i + 1}`;

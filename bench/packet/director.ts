@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isAnswering } from '../../src/control/director-lock.ts';
 import { endProcess, run, until } from '../../test/support/processes.ts';
 import { type Bed, BULK_PORT, HTTP_PORT, SERVERS, UDP_PORT, VIP } from './bed.ts';
-import type { Running } from './rivals.ts';
+import type { Running } from './listener.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Of the clock in /proc/PID/stat; the same on all machines that Linux runs on today. */
@@ -14,32 +13,10 @@ const TICKS_PER_SECOND = 100;
 /** Of /proc/PID/stat, counted from the field after the program's name. */
 const USER_TIME = 11;
 const SYSTEM_TIME = 12;
-const STARTED_MS = 300;
-
-/** What a director has done and what it took. */
-export interface Work {
-  readonly packets: number;
-  /** Processor time in µs. */
-  readonly userUs: number;
-  readonly systemUs: number;
-}
-
-/** A director that serves the bench's services. */
-export interface Director extends Running {
-  work(): Promise<Work>;
-}
-
-/** Starts a program that serves until it is stopped. */
-export async function createProcess(command: readonly string[]): Promise<Running> {
-  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] });
-  await sleep(STARTED_MS);
-  if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended`);
-  return { stop: () => endProcess(child, 'SIGTERM') };
-}
 
 let count = 0;
 
-export async function startDirector(bed: Bed, io: string): Promise<Director> {
+export async function startDirector(bed: Bed, io: string): Promise<Running> {
   const dir = join(bed.scratch, `director${++count}`);
   const env = {
     PATH: process.env['PATH'],
@@ -49,13 +26,20 @@ export async function startDirector(bed: Bed, io: string): Promise<Director> {
   for (const path of [env.UIPVS_RUNTIME_DIR, env.UIPVS_STATE_DIR]) mkdirSync(path, { recursive: true });
   const daemon = [process.execPath, join(ROOT, 'bin/uipvs'), 'daemon', '--plane', 'packet', '--io', io];
   const [program = '', ...args] = bed.inside('director', ...daemon);
-  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
   await until('the director listens', () => {
-    if (child.exitCode !== null) throw new Error('the director ended');
+    if (child.exitCode !== null) throw new Error(`the director ended: ${said}`);
     return isAnswering(env.UIPVS_RUNTIME_DIR);
   });
   const tool = async (name: string, words: readonly string[], input = ''): Promise<string> => {
-    const { status, stdout, stderr } = await run([process.execPath, join(ROOT, 'bin', name), ...words], { env, input });
+    const { status, stdout, stderr } = await run([process.execPath, join(ROOT, 'bin', name), ...words], {
+      env,
+      input,
+    });
     if (status !== 0) throw new Error(`${name} ${words.join(' ')}: ${stderr}`);
     return stdout;
   };

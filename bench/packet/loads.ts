@@ -47,7 +47,16 @@ export const LOADS = {
     what: 'one TCP stream',
     unit: 'Gbit/s',
     run: async (bed, address, seconds) => {
-      const iperf3 = ['iperf3', '--client', address, '--port', String(BULK_PORT), '--time', String(seconds), '--json'];
+      const iperf3 = [
+        'iperf3',
+        '--client',
+        address,
+        '--port',
+        String(BULK_PORT),
+        '--time',
+        String(seconds),
+        '--json',
+      ];
       const { end } = JSON.parse(await bed.run('client', iperf3));
       return end.sum_received.bits_per_second / 1e9;
     },

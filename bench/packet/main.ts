@@ -26,6 +26,7 @@ const MOST: Readonly<Record<Tier, { readonly total: number; readonly user?: numb
   uring: { total: 5, user: 0.8 },
 };
 const SETTLE_MS = 300;
+const WARM_SECONDS = 1;
 
 const { values } = parseArgs({
   options: {
@@ -63,12 +64,13 @@ process.exitCode = report([...tiers.flatMap(ratios), ...tiers.flatMap(costs), ..
 async function measure(rival: Rival, round: number): Promise<void> {
   const running = await rival.start(bed);
   try {
+    if (loads[0]) await warmUp(rival, loads[0]);
     for (const load of loads) {
       if (rival.without?.includes(load)) continue;
       await sleep(SETTLE_MS);
-      const before = await running.director?.work();
+      const before = await running.work?.();
       const rate = await LOADS[load].run(bed, rival.address, Number(values.seconds));
-      const after = await running.director?.work();
+      const after = await running.work?.();
       const packets = before && after ? after.packets - before.packets : 0;
       const each = (from: number, to: number): number => (to - from) / packets;
       const cost =
@@ -82,11 +84,21 @@ async function measure(rival: Rival, round: number): Promise<void> {
   }
 }
 
+/** What is compiled, and what is learned of neighbours, is not measured. */
+async function warmUp(rival: Rival, load: LoadName): Promise<void> {
+  if (!rival.without?.includes(load)) await LOADS[load].run(bed, rival.address, WARM_SECONDS);
+}
+
 function ratios(tier: Tier): Figure[] {
   return loads.map((load) => {
     const each = ratesOf(`uipvs --io ${tier}`, load).map((rate, round) => rate / nftIn(load, round));
     const atLeast = LEAST[tier][load];
-    return { what: `uipvs --io ${tier} against nft DNAT: ${LOADS[load].what}`, value: median(each), unit: 'x', atLeast };
+    return {
+      what: `uipvs --io ${tier} against nft DNAT: ${LOADS[load].what}`,
+      value: median(each),
+      unit: 'x',
+      atLeast,
+    };
   });
 }
 
@@ -102,7 +114,12 @@ function costs(tier: Tier): Figure[] {
   const name = `uipvs --io ${tier}: processor time per datagram`;
   return [
     { what: name, value: user + system, unit: 'us', limit },
-    { what: `${name}, outside of the kernel`, value: user, unit: 'us', ...(userLimit && { limit: userLimit }) },
+    {
+      what: `${name}, outside of the kernel`,
+      value: user,
+      unit: 'us',
+      ...(userLimit && { limit: userLimit }),
+    },
   ];
 }
 
@@ -110,7 +127,11 @@ function rates(): Figure[] {
   return loads.flatMap((load) => {
     const { what, unit } = LOADS[load];
     const noise = ratesOf(MEASURE_AGAIN, load).map((rate, i) => rate / ratesOf(MEASURE, load)[i]!);
-    const scatter = { what: `nft again against nft, from ${Math.min(...noise).toFixed(2)}: ${what}`, value: Math.max(...noise), unit: 'x' };
+    const scatter = {
+      what: `nft again against nft, from ${Math.min(...noise).toFixed(2)}: ${what}`,
+      value: Math.max(...noise),
+      unit: 'x',
+    };
     const each = rivals(tiers)
       .filter((rival) => !rival.without?.includes(load))
       .map(({ name }) => ({ what: `${name}: ${what}`, value: median(ratesOf(name, load)), unit }));
@@ -119,12 +140,14 @@ function rates(): Figure[] {
 }
 
 /** The mean of the round's two. */
-const nftIn = (load: LoadName, round: number): number =>
-  (ratesOf(MEASURE, load)[round]! + ratesOf(MEASURE_AGAIN, load)[round]!) / 2;
+function nftIn(load: LoadName, round: number): number {
+  return (ratesOf(MEASURE, load)[round]! + ratesOf(MEASURE_AGAIN, load)[round]!) / 2;
+}
 
 /** By round. */
-const ratesOf = (rival: string, load: LoadName): number[] =>
-  samples.filter((sample) => sample.rival === rival && sample.load === load).map(({ rate }) => rate);
+function ratesOf(rival: string, load: LoadName): number[] {
+  return samples.filter((sample) => sample.rival === rival && sample.load === load).map(({ rate }) => rate);
+}
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;

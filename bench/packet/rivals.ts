@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createProcess, type Director, startDirector } from './director.ts';
 import { type Bed, BULK_PORT, HTTP_PORT, SERVERS, UDP_PORT, VIP } from './bed.ts';
+import { startDirector } from './director.ts';
+import { type Running, startListener } from './listener.ts';
 import type { LoadName } from './loads.ts';
 
 /** One way of spreading a client's connections over the servers. */
@@ -12,12 +13,6 @@ export interface Rival {
   /** Where clients are sent. */
   readonly address: string;
   start(bed: Bed): Promise<Running>;
-}
-
-export interface Running {
-  /** The director, if this is ours. */
-  readonly director?: Director;
-  stop(): Promise<void>;
 }
 
 /** No balancing at all: the client speaks to the first server by way of the director's host. */
@@ -39,7 +34,7 @@ const nft = (name: string): Rival => ({
       `ip daddr ${VIP} udp dport ${UDP_PORT} ${spread}`,
     ];
     const chain = `type nat hook prerouting priority -100; ${rules.join('; ')};`;
-    await bed.run('director', ['nft', '-f', '-'], `table ip rival { chain pre { ${chain} } }`);
+    await bed.run('director', ['nft', '-f', '-'], `table ip rival { chain pre { ${chain} }; }`);
     return { stop: async () => void (await bed.run('director', ['nft', 'delete', 'table', 'ip', 'rival'])) };
   },
 });
@@ -57,23 +52,20 @@ const haproxy: Rival = {
         ...servers.map((server, i) => `  server s${i} ${server}:${port}`),
       ].join('\n');
     const settings = [
-      'global\n  maxconn 8192\n  nbthread 1',
+      'global\n  maxconn 4096\n  nbthread 1',
       'defaults\n  mode tcp\n  balance roundrobin\n  option splice-auto',
       '  timeout connect 5s\n  timeout client 60s\n  timeout server 60s',
     ];
     const proxies = [proxy(HTTP_PORT, SERVERS), proxy(BULK_PORT, SERVERS.slice(0, 1))];
     writeFileSync(config, `${[...settings, ...proxies].join('\n')}\n`);
-    return createProcess(bed.inside('director', 'haproxy', '-q', '-db', '-f', config));
+    return startListener(bed.inside('director', 'haproxy', '-q', '-db', '-f', config), HTTP_PORT);
   },
 };
 
 const uipvs = (io: 'sync' | 'uring'): Rival => ({
   name: `uipvs --io ${io}`,
   address: VIP,
-  start: async (bed) => {
-    const director = await startDirector(bed, io);
-    return { director, stop: () => director.stop() };
-  },
+  start: (bed) => startDirector(bed, io),
 });
 
 /** The measure of all: in every round it is run a second time, which shows how far figures scatter. */

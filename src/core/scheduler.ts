@@ -13,6 +13,8 @@ export const NO_DEST = -1;
 export interface Scheduler {
   /** @returns an index into `dests`, or NO_DEST. */
   schedule(dests: readonly Destination[], flow: Flow, now: number): number;
+  /** What its next choice depends on besides the destinations, for people; changes nothing. */
+  describe?(dests: readonly Destination[], flow: Flow): string;
   /** The destination at index 0 is new. */
   added?(dests: readonly Destination[]): void;
   /** The destination that stood at index `at` is gone. */

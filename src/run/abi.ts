@@ -1,5 +1,5 @@
 /** Numbers of the system calls that are used or watched; `undefined`: the architecture has no such call. */
-export interface SyscallTable {
+interface SyscallTable {
   readonly read: number;
   readonly write: number;
   readonly readv: number;

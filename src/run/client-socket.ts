@@ -1,4 +1,5 @@
 import type { Arena, Native } from '../net/packet/ffi.ts';
+import { u16At, u32At } from '../netlink/wire.ts';
 import { AF_NETLINK, type Architecture, E, F_GETFL, MSG_DONTWAIT, MSG_PEEK, O_NONBLOCK } from './abi.ts';
 import { capped, setPort } from './datagrams.ts';
 
@@ -21,15 +22,25 @@ const NETLINK_CAP_ACK = 10;
 /** Where the parts of the scratch memory are. */
 const SENT = 0;
 const SEEN = 64;
+const SEEN_LEN = 64;
 const NAME = 128;
 const LENGTH = 192;
-const COPY = 256;
+/** A struct msghdr with one iovec, by which is looked at what comes first. */
+const HEADER = 256;
+const VECTOR = 320;
+const COPY = 512;
 const SCRATCH_LEN = 65536;
 const MAX_COPIED = SCRATCH_LEN - COPY;
 const SOCKADDR_NL_LEN = 12;
 
 /** What stands first in a socket's receive queue: nothing, a ticket, or a datagram of the kernel's; or an -errno. */
 export type Head = 'empty' | 'ticket' | 'kernel' | number;
+
+interface Reply {
+  readonly bytes: Uint8Array;
+  /** Whether answers of the kernel come before it and after the one before. */
+  readonly isAfterKernel: boolean;
+}
 
 /** System calls that the sockets of all programs share, with their memory. Of one thread. */
 export class SocketCalls {
@@ -46,6 +57,10 @@ export class SocketCalls {
     bytes.writeUInt16LE(NLMSG_NOOP, SENT + 4);
     bytes.writeUInt16LE(REQUEST_ACK, SENT + 6);
     bytes.writeUInt32LE(TICKET_MARK, SENT + 12);
+    bytes.writeBigUInt64LE(BigInt(this.scratch.address + VECTOR), HEADER + 16);
+    bytes.writeBigUInt64LE(1n, HEADER + 24);
+    bytes.writeBigUInt64LE(BigInt(this.scratch.address + SEEN), VECTOR);
+    bytes.writeBigUInt64LE(BigInt(SEEN_LEN), VECTOR + 8);
   }
 }
 
@@ -57,10 +72,11 @@ export class SocketCalls {
 export class ClientSocket {
   readonly fd: number;
   private readonly calls: SocketCalls;
-  private readonly replies: Uint8Array[] = [];
+  private readonly replies: Reply[] = [];
   private port = 0;
-  /** Whether the program has spoken to IPVS over it. */
-  isOurs = false;
+  /** A ticket that was seen at the head stays there until it is dropped: nobody else takes it. */
+  private isTicketFirst = false;
+  private isKernelAsked = false;
 
   constructor(calls: SocketCalls, fd: number) {
     this.calls = calls;
@@ -73,42 +89,57 @@ export class ClientSocket {
 
   /** Has the program receive these datagrams after those that wait already. */
   push(replies: readonly Uint8Array[]): void {
-    this.isOurs = true;
     const isIdle = this.replies.length === 0;
-    this.replies.push(...replies);
+    for (const bytes of replies) {
+      this.replies.push({ bytes, isAfterKernel: this.isKernelAsked && this.replies.length > 0 });
+      this.isKernelAsked = false;
+    }
     if (isIdle && replies.length > 0) this.placeTicket();
     if (this.port === 0) this.port = this.boundPort();
   }
 
   /** @returns the reply that is to be received next, as it is to be received. */
   first(): Uint8Array {
-    const reply = this.replies[0]!;
-    setPort(reply, this.port);
-    return this.isCapping() ? capped(reply) : reply;
+    const { bytes } = this.replies[0]!;
+    setPort(bytes, this.port);
+    return this.isCapping(bytes) ? capped(bytes) : bytes;
   }
 
-  /** Takes the first reply and its ticket out. @param hasTicket whether it has one */
+  /**
+   * Takes the first reply out. Its ticket stays for the next one, so that the socket stays readable, unless the kernel's
+   * own answers come before that.
+   * @param hasTicket whether it has one
+   */
   shift(hasTicket: boolean): void {
-    if (hasTicket) this.look(MSG_DONTWAIT);
     this.replies.shift();
-    if (this.replies.length > 0) this.placeTicket();
+    const next = this.replies[0];
+    const isKept = hasTicket && next !== undefined && !next.isAfterKernel;
+    if (hasTicket && !isKept) this.dropTicket();
+    if (next && !isKept) this.placeTicket();
+  }
+
+  /** Notes that the kernel is asked something: its answers come after the replies that wait now. */
+  noteKernelAsked(): void {
+    this.isKernelAsked = true;
   }
 
   /** Looks at the head of the receive queue. */
   head(): Head {
+    if (this.isTicketFirst) return 'ticket';
     const count = this.look(MSG_DONTWAIT | MSG_PEEK);
     if (count === -E.EAGAIN) return 'empty';
     if (count < 0) return count;
     const { bytes } = this.calls.scratch;
-    const isTicket =
+    this.isTicketFirst =
       count === TICKET_LEN &&
       bytes.readUInt16LE(SEEN + 4) === NLMSG_ERROR &&
       bytes.readUInt32LE(SEEN + ECHO + 12) === TICKET_MARK;
-    return isTicket ? 'ticket' : 'kernel';
+    return this.isTicketFirst ? 'ticket' : 'kernel';
   }
 
   /** Takes a ticket away that no reply belongs to. */
   dropTicket(): void {
+    this.isTicketFirst = false;
     this.look(MSG_DONTWAIT);
   }
 
@@ -122,6 +153,7 @@ export class ClientSocket {
   sendToKernel(message: Uint8Array): number {
     const { native, arch, scratch } = this.calls;
     if (message.length > MAX_COPIED) return -E.EMSGSIZE;
+    this.noteKernelAsked();
     const { address, bytes } = scratch;
     bytes.set(message, COPY);
     return native.syscall(arch.syscalls.sendto, this.fd, address + COPY, message.length, MSG_DONTWAIT, 0, 0);
@@ -138,19 +170,26 @@ export class ClientSocket {
     native.syscall(arch.syscalls.close, this.fd);
   }
 
-  private isCapping(): boolean {
-    const type = this.replies[0]![4]! | (this.replies[0]![5]! << 8);
-    return type === NLMSG_ERROR && this.option(SOL_NETLINK, NETLINK_CAP_ACK) === 1;
+  /** Whether a refusal is to be delivered without the request's payload. */
+  private isCapping(reply: Uint8Array): boolean {
+    const isRefusal = u16At(reply, 4) === NLMSG_ERROR && u32At(reply, 16) !== 0;
+    return isRefusal && this.option(SOL_NETLINK, NETLINK_CAP_ACK) === 1;
   }
 
   private placeTicket(): void {
     const { native, arch, scratch } = this.calls;
-    native.syscall(arch.syscalls.sendto, this.fd, scratch.address + SENT, NOOP_LEN, MSG_DONTWAIT, 0, 0);
+    native.quick(arch.syscalls.write, this.fd, scratch.address + SENT, NOOP_LEN, 0);
   }
 
+  /** Receives a datagram's beginning. @returns bytes, or -errno */
   private look(flags: number): number {
     const { native, arch, scratch } = this.calls;
-    return native.syscall(arch.syscalls.recvfrom, this.fd, scratch.address + SEEN, 64, flags, 0, 0);
+    if (this.replies.length > 0 || (flags & MSG_PEEK) === 0) {
+      // Whether it fails, and why, matters only where a reply is not what is expected.
+      const count = native.quick(arch.syscalls.recvmsg, this.fd, scratch.address + HEADER, flags, 0);
+      if (count >= 0) return count;
+    }
+    return native.syscall(arch.syscalls.recvmsg, this.fd, scratch.address + HEADER, flags);
   }
 
   /** The port id; the kernel gives one to a socket that sends without. */

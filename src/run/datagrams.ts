@@ -72,6 +72,9 @@ export function hasEnd(message: Uint8Array): boolean {
   return (flags & FLAG.REQUEST) !== 0 && ((flags & FLAG.ACK) !== 0 || (flags & FLAG.DUMP) === FLAG.DUMP);
 }
 
+/** Whether a message of ours asks for the family, not for something of it. */
+export const isFamilyQuestion = (message: Uint8Array): boolean => typeOf(message) === CONTROLLER_ID;
+
 /** Whether asking twice does no harm. */
 export function isQuestion(message: Uint8Array): boolean {
   if (typeOf(message) === CONTROLLER_ID || (flagsOf(message) & FLAG.DUMP) === FLAG.DUMP) return true;

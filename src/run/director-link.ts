@@ -2,7 +2,7 @@ import { readSync, writeSync } from 'node:fs';
 import { Deframer, frame } from '../control/framing.ts';
 import { clientDirs, type PathContext, socketPath, trusted } from '../control/paths.ts';
 import type { Arena, Native } from '../net/packet/ffi.ts';
-import { AF_UNIX, type Architecture, E, SOCK_CLOEXEC, SOCK_STREAM } from './abi.ts';
+import { AF_UNIX, type Architecture, E, MSG_DONTWAIT, MSG_PEEK, SOCK_CLOEXEC, SOCK_STREAM } from './abi.ts';
 import { endsAnswer, familyIdIn, familyRequest, hasEnd, isMarked, isQuestion, marker } from './datagrams.ts';
 
 const MAX_REPLY_BYTES = 64 << 20;
@@ -17,6 +17,10 @@ const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
 const SUN_PATH_MAX = 107;
+/** In the memory: a struct msghdr for one byte, behind what connecting needs. */
+const PEEK = 1024;
+const PEEK_VECTOR = 1088;
+const PEEK_BYTE = 1104;
 
 /** The director cannot be reached, or was lost within an exchange. */
 export class Lost extends Error {
@@ -57,6 +61,11 @@ export class DirectorLink {
     this.arch = arch;
     this.sockets = sockets;
     this.memory = native.arena(4096);
+    const { address, bytes } = this.memory;
+    bytes.writeBigUInt64LE(BigInt(address + PEEK_VECTOR), PEEK + 16);
+    bytes.writeBigUInt64LE(1n, PEEK + 24);
+    bytes.writeBigUInt64LE(BigInt(address + PEEK_BYTE), PEEK_VECTOR);
+    bytes.writeBigUInt64LE(1n, PEEK_VECTOR + 8);
   }
 
   /** Which connection it is, from 1 on. @throws Lost */
@@ -69,6 +78,21 @@ export class DirectorLink {
   ipvsId(): number {
     this.connect();
     return this.familyId;
+  }
+
+  /** Whether the director has not closed the connection, as far as can be seen. */
+  isAlive(): boolean {
+    if (this.fd < 0) return false;
+    const { native, arch, memory } = this;
+    const count = native.quick(
+      arch.syscalls.recvmsg,
+      this.fd,
+      memory.address + PEEK,
+      MSG_PEEK | MSG_DONTWAIT,
+      0,
+    );
+    if (count === 0) this.drop();
+    return count !== 0;
   }
 
   /** @returns the answer to one message, datagram for datagram. @throws Lost */

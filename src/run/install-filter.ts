@@ -52,7 +52,7 @@ const HELP: Readonly<Record<number, string>> = {
 };
 
 /** @param errno of seccomp(2) */
-export function refusalReason(errno: number): string {
+function refusalReason(errno: number): string {
   const kernel = `Linux ${release()}`;
   switch (errno) {
     case E.EINVAL:

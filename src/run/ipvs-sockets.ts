@@ -4,6 +4,7 @@ import { ClientMemory } from './client-memory.ts';
 import { ClientSocket, type SocketCalls } from './client-socket.ts';
 import { clientIdOf, type Part, refusal, splitRequest, toClient, toDirector } from './datagrams.ts';
 import { type DirectorLink, Lost } from './director-link.ts';
+import { FamilyAnswers } from './family-answers.ts';
 import { KernelFamily } from './kernel-family.ts';
 import type { Call, Listener } from './listener.ts';
 import {
@@ -38,6 +39,7 @@ export class IpvsSockets {
   private readonly link: DirectorLink;
   private readonly kernelFamily: KernelFamily;
   private readonly namespaces: NetworkNamespaces;
+  private readonly answers = new FamilyAnswers();
   /** Calls that receive, on sockets on which nothing has come yet. */
   private waiting: Waiting[] = [];
 
@@ -90,6 +92,7 @@ export class IpvsSockets {
       const parts = datagram ? splitRequest(datagram, this.kernelFamily.numbers) : [];
       if (!datagram || !parts.some(({ isOurs }) => isOurs)) {
         if (parts.length > 0) this.kernelFamily.learn(parts);
+        socket.noteKernelAsked();
         return false;
       }
       for (const part of parts) this.perform(socket, part);
@@ -187,8 +190,12 @@ export class IpvsSockets {
     try {
       const directorId = this.link.ipvsId();
       const clientId = clientIdOf(message);
-      const answer = this.link.exchange(toDirector(message, directorId));
-      return answer.map((datagram) => toClient(datagram, { directorId, clientId }));
+      const known = this.link.isAlive() ? this.answers.find(message, this.link.generation()) : undefined;
+      if (known) return known;
+      const sent = toDirector(message, directorId);
+      const answer = this.link.exchange(sent).map((reply) => toClient(reply, { directorId, clientId }));
+      this.answers.add(message, this.link.generation(), answer);
+      return answer;
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       return [refusal(message, error.isUncertain ? E.EIO : E.ENOENT)];

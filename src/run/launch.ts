@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { NoDirector } from '../control/client.ts';
 import { processPaths } from '../control/paths.ts';
 import { errorCode, SystemError } from '../control/system-error.ts';
+import { DeviceError } from '../net/packet/device-error.ts';
 import { type Native, native as openNative } from '../net/packet/ffi.ts';
 import { type Architecture, architectureOf, E } from './abi.ts';
 import { AdoptedChildren } from './children.ts';
@@ -54,26 +56,42 @@ async function runIn(
   arch: Architecture,
   own: PrivateDirector | undefined,
 ): Promise<number> {
-  const native = openNative();
+  const native = openLibrary();
   const limit = new DescriptorLimit(native, arch);
   const window = windowBelow(limit.soft);
   // It has to be there before the filter is: it must not run under it.
-  const supervisor = new SupervisorThread({ window, proc: options.proc, director: options.director });
-  const isOuter = watch(supervisor, () =>
-    installFilter(native, arch, makeFilter(arch, window, options.proc)),
+  const supervisor = new SupervisorThread(
+    { window, proc: options.proc, director: options.director },
+    options.complain,
   );
-  if (isOuter) requireDirector(native, arch, options.director);
-  else requireNested(options);
-  AdoptedChildren.adopt(native, arch);
-  const child = limit.during(() => start(options.command, own));
-  const adopted = new AdoptedChildren(native, arch, pidsOf(child.pid, own?.pid));
-  const end = await follow(child, adopted, options);
-  supervisor.end(native, arch, window);
-  await own?.stop();
+  let end: End;
+  try {
+    const isOuter = watch(supervisor, () =>
+      installFilter(native, arch, makeFilter(arch, window, options.proc)),
+    );
+    if (isOuter) requireDirector(native, arch, options.director);
+    else requireNested(options);
+    AdoptedChildren.adopt(native, arch);
+    const child = limit.during(() => start(options.command, own));
+    end = await follow(child, new AdoptedChildren(native, arch, pidsOf(child.pid, own?.pid)), options);
+  } finally {
+    supervisor.end(native, arch, window);
+    await own?.stop();
+  }
   const status = typeof end === 'number' ? end : endLike(end);
   // Node would take its time to end the other thread, which has nothing left to do.
   native.syscall(arch.syscalls.exit_group, status);
   return status;
+}
+
+/** @throws SystemError */
+function openLibrary(): Native {
+  try {
+    return openNative();
+  } catch (error) {
+    if (error instanceof DeviceError) throw new SystemError('run programs', error.message);
+    throw error;
+  }
 }
 
 const pidsOf = (...pids: (number | undefined)[]): ReadonlySet<number> =>
@@ -104,14 +122,23 @@ function requireNested({ director }: RunOptions): void {
 /** The thread that answers the calls of the wrapped programs. */
 class SupervisorThread {
   private readonly shared = new Shared();
+  private listener = -1;
 
-  constructor(options: SupervisorData['options']) {
+  /** @param complain told if the thread fails */
+  constructor(options: SupervisorData['options'], complain: (line: string) => void) {
     const workerData: SupervisorData = { options, words: this.shared.words };
     const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData, execArgv: [] });
     worker.unref();
+    worker.on('error', (error) => {
+      complain(`run: internal error: ${error.stack ?? error.message}`);
+      // Calls that are watched fail with ENOSYS from now on: nobody waits for an answer for ever.
+      if (this.listener >= 0) closeSync(this.listener);
+      this.listener = -1;
+    });
   }
 
   serve(listener: number): void {
+    this.listener = listener;
     this.shared.announceListener(listener);
   }
 

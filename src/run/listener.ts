@@ -66,10 +66,11 @@ export class Listener {
   /** Waits for the next call. @returns `undefined` if a signal came, or the caller ended, meanwhile */
   receive(): Call | undefined {
     this.memory.bytes.fill(0, NOTIFICATION, NOTIFICATION_LEN);
-    const result = this.native.syscall(this.ioctl, this.fd, IOCTL.RECV, this.memory.address + NOTIFICATION);
-    if (result === -E.EINTR || result === -E.ENOENT) return undefined;
-    if (result < 0) throw new Error(`receive a notification: errno ${-result}`);
-    const args = [0, 1, 2, 3, 4, 5].map((index) => this.argument(index));
+    if (this.native.quick(this.ioctl, this.fd, IOCTL.RECV, this.memory.address + NOTIFICATION, 0) !== 0) {
+      return undefined;
+    }
+    const args = [this.argument(0), this.argument(1), this.argument(2)];
+    args.push(this.argument(3), this.argument(4), this.argument(5));
     return {
       id: this.view.getBigUint64(ID, true),
       tid: this.view.getUint32(PID, true),
@@ -81,7 +82,7 @@ export class Listener {
   /** Whether the caller still waits: its thread number has not gone to another thread then. */
   isWaiting(call: Call): boolean {
     this.view.setBigUint64(IDENTIFIER, call.id, true);
-    return this.native.syscall(this.ioctl, this.fd, IOCTL.ID_VALID, this.memory.address + IDENTIFIER) === 0;
+    return this.native.quick(this.ioctl, this.fd, IOCTL.ID_VALID, this.memory.address + IDENTIFIER, 0) === 0;
   }
 
   /** Has the call return `value`, or fail where that is -errno. */
@@ -115,7 +116,7 @@ export class Listener {
     view.setBigInt64(RESPONSE + 8, BigInt(value), true);
     view.setInt32(RESPONSE + 16, error, true);
     view.setUint32(RESPONSE + 20, flags, true);
-    this.native.syscall(this.ioctl, this.fd, IOCTL.SEND, this.memory.address + RESPONSE);
+    this.native.quick(this.ioctl, this.fd, IOCTL.SEND, this.memory.address + RESPONSE, 0);
   }
 
   private argument(index: number): number {

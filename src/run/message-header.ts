@@ -15,7 +15,7 @@ const MAX_IOVECS = 1024;
 const MSG_TRUNC = 0x20;
 
 /** The kernel as the sender of a netlink datagram: family 16, port 0, no groups. */
-export const KERNEL_ADDRESS = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+const KERNEL_ADDRESS = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 export interface Piece {
   readonly address: number;
@@ -24,6 +24,8 @@ export interface Piece {
 
 /** What a client says of one message to send or to receive. */
 export interface MessageHeader {
+  /** The structure itself. */
+  readonly raw: Buffer;
   /** Address of the sockaddr; 0: none. */
   readonly name: number;
   readonly nameLength: number;
@@ -36,6 +38,7 @@ export function readHeader(memory: ClientMemory, address: number): MessageHeader
   const count = number64(header, IOV_COUNT);
   if (count > MAX_IOVECS) return undefined;
   return {
+    raw: header,
     name: number64(header, 0),
     nameLength: header.readUInt32LE(NAME_LEN),
     pieces: readVector(memory, number64(header, IOV), count),
@@ -84,15 +87,16 @@ export function destinationPort(memory: ClientMemory, name: number, length: numb
 export function writeReceived(
   memory: ClientMemory,
   address: number,
-  header: MessageHeader,
+  { raw, name, nameLength }: MessageHeader,
   isCut: boolean,
 ): void {
-  if (header.name !== 0) {
-    memory.write(header.name, KERNEL_ADDRESS.subarray(0, header.nameLength));
-    memory.write(address + NAME_LEN, u32(SOCKADDR_NL_LEN));
+  if (name !== 0) {
+    memory.write(name, KERNEL_ADDRESS.subarray(0, nameLength));
+    raw.writeUInt32LE(SOCKADDR_NL_LEN, NAME_LEN);
   }
-  memory.write(address + CONTROL_LEN, u64(0));
-  memory.write(address + FLAGS, u32(isCut ? MSG_TRUNC : 0));
+  raw.writeBigUInt64LE(0n, CONTROL_LEN);
+  raw.writeUInt32LE(isCut ? MSG_TRUNC : 0, FLAGS);
+  memory.write(address + NAME_LEN, raw.subarray(NAME_LEN));
 }
 
 /** Says the same in the arguments of recvfrom(). @throws Unreachable */
@@ -106,12 +110,6 @@ export function writeSender(memory: ClientMemory, name: number, lengthAt: number
 export function u32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
-  return bytes;
-}
-
-function u64(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
   return bytes;
 }
 

@@ -1,10 +1,12 @@
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { childrenOf } from './children.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { DescriptorWindow } from './filter.ts';
 
 /** So many sockets are held before the first look whether programs still have them. */
 const FIRST_SWEEP = 32;
+/** An error costs more than all else here. */
+const ABSENT_IS_FINE = { throwIfNoEntry: false } as const;
 
 /** The emulated sockets of all wrapped programs, by inode: whoever has a descriptor of one, by whatever way, finds it. */
 export class SocketTable {
@@ -24,15 +26,14 @@ export class SocketTable {
 
   /** Adds a socket that a program has got. */
   add(socket: ClientSocket): void {
-    const inode = socketInode(`/proc/self/fd/${socket.fd}`);
-    if (inode !== undefined) this.byInode.set(inode, socket);
+    this.byInode.set(fstatSync(socket.fd).ino, socket);
     if (this.byInode.size > this.sweepAt) this.sweep();
   }
 
   /** @returns a number in the window that a thread's process does not use; -1 if there is none. */
   freeNumber(tid: number): number {
     for (let fd = this.window.low; fd < this.window.high; fd++) {
-      if (linkOf(`/proc/${tid}/fd/${fd}`) === undefined) return fd;
+      if (!lstatSync(`/proc/${tid}/fd/${fd}`, ABSENT_IS_FINE)) return fd;
     }
     return -1;
   }

@@ -30,7 +30,7 @@ export const GET = {
 
 /** Bytes of the structures: ip_vs_service_user, _dest_user, _timeout_user, _daemon_user, _service_entry, _dest_entry. */
 export const SERVICE_LEN = 44;
-export const DEST_LEN = 24;
+const DEST_LEN = 24;
 export const TIMEOUT_LEN = 12;
 export const DAEMON_LEN = 24;
 export const SERVICE_ENTRY_LEN = 104;
@@ -39,7 +39,7 @@ export const DEST_ENTRY_LEN = 96;
 export const SERVICES_HEAD_LEN = 8;
 export const DESTS_HEAD_LEN = 24;
 export const INFO_LEN = 12;
-export const VERSION_LEN = 64;
+const VERSION_LEN = 64;
 
 /** Lengths that setsockopt() takes. */
 export const SET_LENGTHS: Readonly<Record<number, number>> = {

@@ -36,11 +36,18 @@ class Maglev implements Scheduler {
 
   schedule(dests: readonly Destination[], flow: Flow): number {
     const flags = this.context.flags();
-    const word = hashedPort(flow, flags) + foldAddress(flow.caddr, this.context.family);
+    const word = this.wordOf(flow);
     const home = slotOf(word);
     const at = this.slots[home]!;
     if (at === NO_DEST || isEligible(dests[at]!)) return at;
     return (flags & SERVICE_FLAG.SCHED_1) === 0 ? NO_DEST : this.fallback(dests, word, home);
+  }
+
+  describe(dests: readonly Destination[], flow: Flow): string {
+    const home = slotOf(this.wordOf(flow));
+    const owner = this.slots[home]!;
+    const whose = owner === NO_DEST || !dests[owner] ? 'nobody' : `server ${owner + 1} of the list`;
+    return `slot ${home} of ${SLOTS}: ${whose}`;
   }
 
   added(dests: readonly Destination[]): void {
@@ -55,6 +62,10 @@ class Maglev implements Scheduler {
 
   edited(dests: readonly Destination[]): void {
     if (dests.length <= SLOTS) this.assign(dests);
+  }
+
+  private wordOf(flow: Flow): number {
+    return hashedPort(flow, this.context.flags()) + foldAddress(flow.caddr, this.context.family);
   }
 
   /** Each step looks at the slot of another hash, not at the next slot. */

@@ -22,6 +22,12 @@ class RoundRobin implements Scheduler {
     return NO_DEST;
   }
 
+  describe(): string {
+    return this.last === HEAD
+      ? 'cursor: at the head of the list'
+      : `cursor: server ${this.last + 1} of the list`;
+  }
+
   added(): void {
     if (this.last !== HEAD) this.last++;
   }

@@ -24,11 +24,17 @@ class SourceHashing implements Scheduler {
 
   schedule(dests: readonly Destination[], flow: Flow): number {
     const flags = this.context.flags();
-    const key = hashedPort(flow, flags) + foldAddress(flow.caddr, this.context.family);
-    const home = goldenHash(key, BUCKET_BITS);
+    const home = this.bucketOf(flow);
     const at = this.buckets[home]!;
     if (at === NO_DEST || isEligible(dests[at]!)) return at;
     return (flags & SERVICE_FLAG.SCHED_1) === 0 ? NO_DEST : this.fallback(dests, home);
+  }
+
+  describe(dests: readonly Destination[], flow: Flow): string {
+    const home = this.bucketOf(flow);
+    const owner = this.buckets[home]!;
+    const whose = owner === NO_DEST || !dests[owner] ? 'nobody' : `server ${owner + 1} of the list`;
+    return `bucket ${home} of ${BUCKETS}: ${whose}`;
   }
 
   added(dests: readonly Destination[]): void {
@@ -41,6 +47,11 @@ class SourceHashing implements Scheduler {
 
   edited(dests: readonly Destination[]): void {
     this.assign(dests);
+  }
+
+  private bucketOf(flow: Flow): number {
+    const key = hashedPort(flow, this.context.flags()) + foldAddress(flow.caddr, this.context.family);
+    return goldenHash(key, BUCKET_BITS);
   }
 
   /** The kernel counts `home` twice: the search begins at the bucket of double its number. */

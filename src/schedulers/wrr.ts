@@ -41,6 +41,11 @@ class WeightedRoundRobin implements Scheduler {
     }
   }
 
+  describe(): string {
+    const cursor = this.last === HEAD ? 'the head of the list' : `server ${this.last + 1} of the list`;
+    return `cursor: ${cursor}; weight wanted in this pass: ${this.threshold}, falling by ${this.step} from ${this.top}`;
+  }
+
   added(dests: readonly Destination[]): void {
     this.restart(dests);
   }

@@ -3,7 +3,7 @@ import type { SyncVersion } from './wire/message.ts';
 import { MessageWriter } from './wire/writer.ts';
 
 /** How long a message may wait for more records, ms. */
-export const FLUSH_MS = 2000;
+const FLUSH_MS = 2000;
 
 /** Memory of messages sent that is kept for the next ones, pieces. */
 const SPARE_BUFFERS = 64;

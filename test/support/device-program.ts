@@ -2,7 +2,9 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { MessageChannel } from 'node:worker_threads';
 import {
   AF_INET,
   AF_INET6,
@@ -29,6 +31,9 @@ const THERE = '10.77.0.2';
 const HERE6 = 'fd77::1';
 const THERE6 = 'fd77::2';
 const DEVICE = 'uipvs-test';
+
+/** What the test says, a line each; none is missed when several come at once. */
+const words = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 /** Swaps source and destination of unicast packets and keeps what it saw. */
 class Mirror implements DeviceHandler {
@@ -78,7 +83,7 @@ function open(tier: IoTier, mtu = 1500): Bed {
 /** Waits until the test has given the device its addresses. */
 async function ready(): Promise<void> {
   process.stdout.write('ready\n');
-  await once(process.stdin, 'data');
+  await words.next();
 }
 
 async function bind(port: number, type: 'udp4' | 'udp6' = 'udp4'): Promise<UdpSocket> {
@@ -198,11 +203,14 @@ async function superDatagram(tier: IoTier): Promise<object> {
 async function serve(tier: IoTier): Promise<object> {
   const { device, mirror, drain } = open(tier);
   await ready();
-  await once(process.stdin, 'data');
+  const early = device.counters.reads;
+  await words.next();
   await device.close();
   drain.close();
   const { reads, writes } = device.counters;
-  return { reads, writes, batches: mirror.batches, errors: device.counters.writeErrors() };
+  const { counters } = device;
+  const errors = { ...counters.readErrors(), ...counters.writeErrors() };
+  return { reads, writes, batches: mirror.batches, errors, early };
 }
 
 /** The test deletes the device. */
@@ -279,7 +287,7 @@ async function name(tier: IoTier): Promise<object> {
   return { errors };
 }
 
-/** Datagrams come faster than they are handled; timers of 1 ms tell how long the loop's other work waits. */
+/** Datagrams come faster than they are handled; timers of 1 ms and messages tell how long the loop's other work waits. */
 async function timers(tier: IoTier): Promise<object> {
   const { device, mirror, drain } = open(tier);
   await ready();
@@ -289,14 +297,22 @@ async function timers(tier: IoTier): Promise<object> {
   };
   while (device.counters.reads < 1000) await sleep(1);
   const late: number[] = [];
+  const told: number[] = [];
+  const { port1, port2 } = new MessageChannel();
   for (let i = 0; i < 100; i++) {
     const start = performance.now();
     await sleep(1);
-    late.push(performance.now() - start);
+    const middle = performance.now();
+    const message = once(port2, 'message');
+    port1.postMessage(i);
+    await message;
+    late.push(middle - start);
+    told.push(performance.now() - middle);
   }
+  port1.close();
   await device.close();
   drain.close();
-  return { reads: device.counters.reads, late: late.sort((a, b) => a - b) };
+  return { reads: device.counters.reads, late: late.sort((a, b) => a - b), told: told.sort((a, b) => a - b) };
 }
 
 /** Raw sockets send to addresses behind the device, which shows what comes. */
@@ -339,7 +355,7 @@ async function renumbered(): Promise<object> {
   const sender = new RawSender({ mark: 7 });
   const send = (): number => sender.send(parseAddress('10.77.0.5')!, packetOf(AF_INET, 28), 0, 28);
   process.stdout.write(`${send()}\n`);
-  await once(process.stdin, 'data');
+  await words.next();
   const sizes = [send(), send(), send()];
   sender.close();
   await device.close();

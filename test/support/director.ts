@@ -87,7 +87,8 @@ export class TestDirector {
       this.stderr += chunk;
     });
     await until('the director listens', () => {
-      if (child.exitCode !== null) throw new Error(`the director ended: ${child.exitCode} ${this.stderr}`);
+      const ended = child.exitCode ?? child.signalCode;
+      if (ended !== null) throw new Error(`the director ended: ${ended} ${this.stderr}`);
       return isAnswering(this.runtimeDir);
     });
   }

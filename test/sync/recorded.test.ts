@@ -24,7 +24,7 @@ const NAMES = [
   '207-backup-takes-over',
 ];
 /** Records leave about so long before the end of the three seconds that the recordings wait. */
-const AHEAD_SEC = 1;
+const AHEAD_SEC = 0.5;
 
 /** One line of a golden file. */
 interface GoldenRecord {

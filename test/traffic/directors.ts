@@ -11,7 +11,7 @@ import { endProcess, run, until } from '../support/processes.ts';
 import type { Namespace } from './namespace.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-export const UIPVS = join(ROOT, 'bin/uipvs');
+const UIPVS = join(ROOT, 'bin/uipvs');
 
 /** A director in a namespace, and the commands to it. */
 export class RealDirector {

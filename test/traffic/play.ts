@@ -23,7 +23,7 @@ const NEW_NAMESPACES = [
 ];
 
 /** Plays a recorded scenario in namespaces of its own, against a director with these options. */
-export async function playScenario(golden: URL, daemonArgs: readonly string[]): Promise<Report> {
+async function playScenario(golden: URL, daemonArgs: readonly string[]): Promise<Report> {
   const scratch = mkdtempSync(join(tmpdir(), 'uipvs-traffic-'));
   try {
     const program = [process.execPath, PROGRAM, fileURLToPath(golden), NAMES, scratch, ...daemonArgs];

@@ -16,7 +16,7 @@ const MAX_PE_NAME = 16;
 /** What options tell of a record. */
 export type Options = Pick<SyncRecord, 'sequences' | 'peName' | 'peData'>;
 
-export const NO_OPTIONS: Options = { sequences: undefined, peName: '', peData: '' };
+const NO_OPTIONS: Options = { sequences: undefined, peName: '', peData: '' };
 
 /** `bad_option`: malformed, the rest of the message with it. `unknown_option`: the record is not to be taken. */
 export type OptionFault = 'bad_option' | 'unknown_option';

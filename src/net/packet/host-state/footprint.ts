@@ -50,6 +50,8 @@ export interface DeviceOptions {
 export class Footprint {
   private readonly parts: FootprintParts;
   private readonly devices = new Map<string, DeviceOptions>();
+  /** Devices that were brought up, and are down only if someone else has taken them down. */
+  private readonly broughtUp = new Set<string>();
   private readonly nftFamilies = new Set<Family>();
 
   constructor(parts: FootprintParts) {
@@ -62,8 +64,10 @@ export class Footprint {
    */
   async addDevice(device: string, options: DeviceOptions): Promise<void> {
     this.devices.set(device, options);
+    this.broughtUp.delete(device);
     this.parts.devices.setDevconf(device, settingsOf(options));
     await this.setUp(device, options);
+    this.broughtUp.add(device);
     for (const family of familiesOf(options)) await this.addRules(device, family, options);
   }
 
@@ -76,12 +80,16 @@ export class Footprint {
       await changeRules(this.parts.programs, family, (rules) => removeDeviceRules(unwanted, rules));
     }
     this.devices.delete(device);
+    this.broughtUp.delete(device);
     this.parts.slots.release(device);
   }
 
   /** Brings devices up again that someone else has taken down, with what they lost by that. */
   async mendDevices(isDown: (device: string) => boolean): Promise<void> {
-    for (const [device, options] of this.devices) if (isDown(device)) await this.setUp(device, options);
+    for (const device of this.broughtUp) {
+      const options = this.devices.get(device);
+      if (options && isDown(device)) await this.setUp(device, options);
+    }
   }
 
   /** Puts rules back that someone else has removed. */
@@ -116,6 +124,7 @@ export class Footprint {
   async undo(): Promise<void> {
     this.nftFamilies.clear();
     this.devices.clear();
+    this.broughtUp.clear();
     await sweep(this.parts.programs);
   }
 

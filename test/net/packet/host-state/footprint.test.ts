@@ -44,6 +44,25 @@ test('sets a device up and lists all of it', async () => {
   ]);
 });
 
+test('brings devices up again that others have taken down, but none that is still being set up', async () => {
+  const options = { hasIpv6: false, isStrict: false };
+  await footprint.addDevice('uipvs0', options);
+  host.changes.length = 0;
+  await footprint.mendDevices(() => false);
+  expect(host.changes).toEqual([]);
+  await footprint.mendDevices(() => true);
+  expect(host.changes).toEqual([expect.stringContaining('link set dev uipvs0 up\n')]);
+
+  const adding = footprint.addDevice('uipvs-fw1', options);
+  const asked: string[] = [];
+  await footprint.mendDevices((device) => asked.push(device) < 0);
+  await adding;
+  expect(asked).toEqual(['uipvs0']);
+  await footprint.removeDevice('uipvs0');
+  await footprint.mendDevices((device) => asked.push(device) < 0);
+  expect(asked).toEqual(['uipvs0', 'uipvs-fw1']);
+});
+
 test('a device that was removed is no longer listed, and its number free', async () => {
   for (const device of ['uipvs0', 'uipvs-fw1']) {
     await footprint.addDevice(device, { hasIpv6: false, isStrict: false });
