@@ -19,7 +19,6 @@ const BY_DEFAULT = [
   '187-mtu',
   '188-ttl-tos',
   '166-sctp-states',
-  '171-counters-large',
   '201-v1-ipv4',
   '202-v1-ipv6',
   '207-backup-takes-over',
@@ -33,12 +32,10 @@ const BY_DEFAULT = [
   '157-nodest',
   '160-tcp-states-nat',
   '162-tcp-states-input-only',
-  '183-ops',
-  '192-conn-listing',
   '409-cache-bypass',
 ];
 /** Most of a scenario is waiting. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 /** The longest, to be begun first. */
 const SLOW = /^(140|141|416|201-v1|414|171|172|192|164)/;
 
