@@ -12,27 +12,13 @@ import { LIMIT_MS, playAll } from '../traffic/play.ts';
 const WANTED = process.env['UIPVS_TRAFFIC'] ?? '';
 const BY_DEFAULT = [
   '180-packets-on-the-wire',
-  '181-modes-mixed',
   '182-icmp',
-  '184-local-node',
   '186-wire-tunnel6',
   '187-mtu',
   '188-ttl-tos',
-  '166-sctp-states',
-  '201-v1-ipv4',
-  '202-v1-ipv6',
-  '207-backup-takes-over',
   '101-rr',
   '102-rr-udp-v6',
-  '111-wlc',
-  '120-sh',
-  '124-dh',
-  '152-persistence-port-zero',
-  '153-persistence-fwmark',
   '157-nodest',
-  '160-tcp-states-nat',
-  '162-tcp-states-input-only',
-  '409-cache-bypass',
 ];
 /** Most of a scenario is waiting. */
 const AT_ONCE = 2;
