@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import type { Arena, Native } from '../net/packet/ffi.ts';
 import { u16At, u32At } from '../netlink/wire.ts';
 import { AF_NETLINK, type Architecture, E, F_GETFL, MSG_DONTWAIT, MSG_PEEK, O_NONBLOCK } from './abi.ts';
@@ -20,15 +21,14 @@ const SO_SNDBUF = 7;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 /** Where the parts of the scratch memory are. */
-const SENT = 0;
-const SEEN = 64;
-const SEEN_LEN = 64;
-const NAME = 128;
-const LENGTH = 192;
+const NAME = 0;
+const LENGTH = 64;
 /** A struct msghdr with one iovec, by which is looked at what comes first. */
-const HEADER = 256;
-const VECTOR = 320;
-const COPY = 512;
+const HEADER = 128;
+const VECTOR = 192;
+const SEEN = 1024;
+const SEEN_LEN = 32768;
+const COPY = SEEN + SEEN_LEN;
 const SCRATCH_LEN = 65536;
 const MAX_COPIED = SCRATCH_LEN - COPY;
 const SOCKADDR_NL_LEN = 12;
@@ -40,6 +40,8 @@ interface Reply {
   readonly bytes: Uint8Array;
   /** Whether answers of the kernel come before it and after the one before. */
   readonly isAfterKernel: boolean;
+  /** Whether it came from the kernel. */
+  readonly isKernels: boolean;
 }
 
 /** System calls that the sockets of all programs share, with their memory. Of one thread. */
@@ -47,16 +49,17 @@ export class SocketCalls {
   readonly native: Native;
   readonly arch: Architecture;
   readonly scratch: Arena;
+  readonly ticket = Buffer.alloc(NOOP_LEN);
 
   constructor(native: Native, arch: Architecture) {
     this.native = native;
     this.arch = arch;
     this.scratch = native.arena(SCRATCH_LEN);
+    this.ticket.writeUInt32LE(NOOP_LEN, 0);
+    this.ticket.writeUInt16LE(NLMSG_NOOP, 4);
+    this.ticket.writeUInt16LE(REQUEST_ACK, 6);
+    this.ticket.writeUInt32LE(TICKET_MARK, 12);
     const { bytes } = this.scratch;
-    bytes.writeUInt32LE(NOOP_LEN, SENT);
-    bytes.writeUInt16LE(NLMSG_NOOP, SENT + 4);
-    bytes.writeUInt16LE(REQUEST_ACK, SENT + 6);
-    bytes.writeUInt32LE(TICKET_MARK, SENT + 12);
     bytes.writeBigUInt64LE(BigInt(this.scratch.address + VECTOR), HEADER + 16);
     bytes.writeBigUInt64LE(1n, HEADER + 24);
     bytes.writeBigUInt64LE(BigInt(this.scratch.address + SEEN), VECTOR);
@@ -74,8 +77,10 @@ export class ClientSocket {
   private readonly calls: SocketCalls;
   private readonly replies: Reply[] = [];
   private port = 0;
-  /** A ticket that was seen at the head stays there until it is dropped: nobody else takes it. */
+  /** Nobody else takes a ticket: where it is known, or nothing else can be, it is the first. */
   private isTicketFirst = false;
+  /** Whether the kernel may have sent something of its own. */
+  private hasKernelData = false;
   private isKernelAsked = false;
 
   constructor(calls: SocketCalls, fd: number) {
@@ -91,7 +96,8 @@ export class ClientSocket {
   push(replies: readonly Uint8Array[]): void {
     const isIdle = this.replies.length === 0;
     for (const bytes of replies) {
-      this.replies.push({ bytes, isAfterKernel: this.isKernelAsked && this.replies.length > 0 });
+      const isAfterKernel = this.isKernelAsked && this.replies.length > 0;
+      this.replies.push({ bytes, isAfterKernel, isKernels: false });
       this.isKernelAsked = false;
     }
     if (isIdle && replies.length > 0) this.placeTicket();
@@ -100,7 +106,8 @@ export class ClientSocket {
 
   /** @returns the reply that is to be received next, as it is to be received. */
   first(): Uint8Array {
-    const { bytes } = this.replies[0]!;
+    const { bytes, isKernels } = this.replies[0]!;
+    if (isKernels) return bytes;
     setPort(bytes, this.port);
     return this.isCapping(bytes) ? capped(bytes) : bytes;
   }
@@ -121,6 +128,7 @@ export class ClientSocket {
   /** Notes that the kernel is asked something: its answers come after the replies that wait now. */
   noteKernelAsked(): void {
     this.isKernelAsked = true;
+    this.hasKernelData = true;
   }
 
   /** Looks at the head of the receive queue. */
@@ -129,18 +137,18 @@ export class ClientSocket {
     const count = this.look(MSG_DONTWAIT | MSG_PEEK);
     if (count === -E.EAGAIN) return 'empty';
     if (count < 0) return count;
-    const { bytes } = this.calls.scratch;
-    this.isTicketFirst =
-      count === TICKET_LEN &&
-      bytes.readUInt16LE(SEEN + 4) === NLMSG_ERROR &&
-      bytes.readUInt32LE(SEEN + ECHO + 12) === TICKET_MARK;
+    this.isTicketFirst = this.isTicket(count);
     return this.isTicketFirst ? 'ticket' : 'kernel';
   }
 
-  /** Takes a ticket away that no reply belongs to. */
+  /** Takes the ticket away. What stands there instead, by a group that the program has joined, is its next reply. */
   dropTicket(): void {
     this.isTicketFirst = false;
-    this.look(MSG_DONTWAIT);
+    const count = this.look(MSG_DONTWAIT);
+    if (count < 0 || this.isTicket(count)) return;
+    this.hasKernelData = true;
+    const bytes = Uint8Array.from(this.calls.scratch.bytes.subarray(SEEN, SEEN + count));
+    this.replies.unshift({ bytes, isAfterKernel: false, isKernels: true });
   }
 
   /** Whether receiving from an empty queue fails instead of waiting. */
@@ -177,11 +185,22 @@ export class ClientSocket {
   }
 
   private placeTicket(): void {
-    const { native, arch, scratch } = this.calls;
-    native.quick(arch.syscalls.write, this.fd, scratch.address + SENT, NOOP_LEN, 0);
+    // A queue that is full takes none: the reply is received all the same, but the program is not told of it.
+    writeSync(this.fd, this.calls.ticket);
+    this.isTicketFirst = !this.hasKernelData;
   }
 
-  /** Receives a datagram's beginning. @returns bytes, or -errno */
+  /** Whether what was looked at is a ticket. @param length bytes */
+  private isTicket(length: number): boolean {
+    const { bytes } = this.calls.scratch;
+    return (
+      length === TICKET_LEN &&
+      bytes.readUInt16LE(SEEN + 4) === NLMSG_ERROR &&
+      bytes.readUInt32LE(SEEN + ECHO + 12) === TICKET_MARK
+    );
+  }
+
+  /** Receives a datagram. @returns bytes, or -errno */
   private look(flags: number): number {
     const { native, arch, scratch } = this.calls;
     if (this.replies.length > 0 || (flags & MSG_PEEK) === 0) {
@@ -201,6 +220,7 @@ export class ClientSocket {
       bytes.writeUInt32LE(SOCKADDR_NL_LEN, LENGTH);
       native.syscall(syscalls.getsockname, this.fd, address + NAME, address + LENGTH);
       const port = bytes.readUInt32LE(NAME + 4);
+      if (bytes.readUInt32LE(NAME + 8) !== 0) this.hasKernelData = true;
       if (port !== 0 || attempt > 0) return port;
       bytes.fill(0, NAME, NAME + SOCKADDR_NL_LEN);
       bytes.writeUInt16LE(AF_NETLINK, NAME);

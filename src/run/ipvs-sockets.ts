@@ -83,11 +83,7 @@ export class IpvsSockets {
 
   /** @returns false if it is no socket of ours */
   send(call: Call, name: SendName): boolean {
-    const socket = this.table.find(call.tid, call.args[0]!);
-    if (!socket) return false;
-    const memory = new ClientMemory(call.tid);
-    try {
-      if (!this.listener.isWaiting(call)) return true;
+    return this.withSocket(call, (socket, memory) => {
       const datagram = this.readDatagram(memory, call, name, socket);
       const parts = datagram ? splitRequest(datagram, this.kernelFamily.numbers) : [];
       if (!datagram || !parts.some(({ isOurs }) => isOurs)) {
@@ -98,16 +94,14 @@ export class IpvsSockets {
       for (const part of parts) this.perform(socket, part);
       this.listener.answer(call, sent(memory, name, call, datagram.length));
       return true;
-    } finally {
-      memory.close();
-    }
+    });
   }
 
   /** @returns false if it is no socket of ours, or the kernel's turn */
   receive(call: Call, name: ReceiveName): boolean {
-    const socket = this.table.find(call.tid, call.args[0]!);
-    if (!socket) return false;
-    return this.tryReceive(call, name, socket, () => this.wait(call, name, socket));
+    return this.withSocket(call, (socket, memory) =>
+      this.tryReceive({ call, name, socket }, memory, () => this.wait(call, name, socket)),
+    );
   }
 
   /** Whether calls wait that `retry` has to look after. */
@@ -120,18 +114,37 @@ export class IpvsSockets {
     const calls = this.waiting;
     this.waiting = [];
     for (const waiting of calls) {
-      const { call, name, socket } = waiting;
+      const { call } = waiting;
       if (!this.listener.isWaiting(call)) continue;
       const again = (): boolean => {
         if (hasSignal(call.tid)) this.listener.answer(call, -ERESTARTSYS);
         else this.waiting.push(waiting);
         return true;
       };
-      if (!this.tryReceive(call, name, socket, again)) this.listener.pass(call);
+      const isAnswered = this.withSocket(call, (_, memory) => this.tryReceive(waiting, memory, again));
+      if (!isAnswered) this.listener.pass(call);
     }
   }
 
-  private tryReceive(call: Call, name: ReceiveName, socket: ClientSocket, otherwise: () => boolean): boolean {
+  /**
+   * Finds the socket that a call is for. That happens when the memory is open already: a thread whose number had gone to
+   * another process meanwhile would not have the same socket, so that no other memory is read or written.
+   */
+  private withSocket(call: Call, use: (socket: ClientSocket, memory: ClientMemory) => boolean): boolean {
+    const memory = new ClientMemory(call.tid);
+    try {
+      const socket = this.table.find(call.tid, call.args[0]!);
+      return socket !== undefined && use(socket, memory);
+    } finally {
+      memory.close();
+    }
+  }
+
+  private tryReceive(
+    { call, name, socket }: Waiting,
+    memory: ClientMemory,
+    otherwise: () => boolean,
+  ): boolean {
     let head = socket.head();
     if (head === 'ticket' && !socket.hasReplies) {
       socket.dropTicket();
@@ -143,16 +156,10 @@ export class IpvsSockets {
       return true;
     }
     if (!socket.hasReplies) return otherwise();
-    const memory = new ClientMemory(call.tid);
-    try {
-      if (!this.listener.isWaiting(call)) return true;
-      const result = deliver(memory, name, call, socket.first());
-      if (!isPeek(receiveFlags(name, call))) socket.shift(head === 'ticket');
-      this.listener.answer(call, result);
-      return true;
-    } finally {
-      memory.close();
-    }
+    const result = deliver(memory, name, call, socket.first());
+    if (!isPeek(receiveFlags(name, call))) socket.shift(head === 'ticket');
+    this.listener.answer(call, result);
+    return true;
   }
 
   /**

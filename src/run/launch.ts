@@ -15,7 +15,7 @@ import { candidateSockets, connectUnix } from './director-link.ts';
 import { type DescriptorWindow, makeFilter, type ProcMode, windowBelow } from './filter.ts';
 import { hasProc, installFilter, ListenerExists } from './install-filter.ts';
 import { PrivateDirector } from './private-director.ts';
-import { Shared, type SupervisorData } from './shared.ts';
+import { Shared, type SupervisorData, type Watch } from './shared.ts';
 import { endLike, forwardSignals } from './signals.ts';
 
 /** Set for wrapped programs. */
@@ -56,26 +56,27 @@ async function runIn(
   arch: Architecture,
   own: PrivateDirector | undefined,
 ): Promise<number> {
+  // It has to be there before the filter is: it must not run under it. It starts while the rest is made ready.
+  const supervisor = new SupervisorThread({ director: options.director }, options.complain);
   const native = openLibrary();
   const limit = new DescriptorLimit(native, arch);
   const window = windowBelow(limit.soft);
-  // It has to be there before the filter is: it must not run under it.
-  const supervisor = new SupervisorThread(
-    { window, proc: options.proc, director: options.director },
-    options.complain,
-  );
   let end: End;
   try {
-    const isOuter = watch(supervisor, () =>
-      installFilter(native, arch, makeFilter(arch, window, options.proc)),
-    );
+    const isOuter = watch(supervisor, () => {
+      const filter = makeFilter(arch, window, options.proc);
+      return { listener: installFilter(native, arch, filter), window };
+    });
     if (isOuter) requireDirector(native, arch, options.director);
     else requireNested(options);
     AdoptedChildren.adopt(native, arch);
     const child = limit.during(() => start(options.command, own));
     end = await follow(child, new AdoptedChildren(native, arch, pidsOf(child.pid, own?.pid)), options);
-  } finally {
+    if (supervisor.hasFiles) supervisor.end(native, arch, window);
+  } catch (error) {
     supervisor.end(native, arch, window);
+    throw error;
+  } finally {
     await own?.stop();
   }
   const status = typeof end === 'number' ? end : endLike(end);
@@ -98,7 +99,7 @@ const pidsOf = (...pids: (number | undefined)[]): ReadonlySet<number> =>
   new Set(pids.filter((pid) => pid !== undefined));
 
 /** @returns whether the calls of programs are watched by us; false: by somebody else already */
-function watch(supervisor: SupervisorThread, install: () => number): boolean {
+function watch(supervisor: SupervisorThread, install: () => Watch): boolean {
   try {
     supervisor.serve(install());
     return true;
@@ -127,7 +128,11 @@ class SupervisorThread {
   /** @param complain told if the thread fails */
   constructor(options: SupervisorData['options'], complain: (line: string) => void) {
     const workerData: SupervisorData = { options, words: this.shared.words };
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData, execArgv: [] });
+    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData,
+      execArgv: [],
+      trackUnmanagedFds: false,
+    });
     worker.unref();
     worker.on('error', (error) => {
       complain(`run: internal error: ${error.stack ?? error.message}`);
@@ -137,13 +142,18 @@ class SupervisorThread {
     });
   }
 
-  serve(listener: number): void {
-    this.listener = listener;
-    this.shared.announceListener(listener);
+  serve(watch: Watch): void {
+    this.listener = watch.listener;
+    this.shared.announce(watch);
   }
 
   cancel(): void {
-    this.shared.announceListener(-1);
+    this.shared.announce(undefined);
+  }
+
+  /** Whether it has to be ended: something is to be finished. */
+  get hasFiles(): boolean {
+    return this.shared.hasFiles;
   }
 
   /** Wakes the thread by a call that it gets to see, and has it end. */

@@ -27,6 +27,8 @@ export interface ProcFilesParts {
   readonly texts: DirectorTexts;
   /** @returns a number where writes are seen; -1 if there is none */
   readonly freeNumber: (tid: number) => number;
+  /** Called before `close` has something to do. */
+  readonly onFiles: () => void;
 }
 
 /** The calls that carry a path: where it is, and what it is relative to. */
@@ -42,11 +44,13 @@ export class ProcFiles {
   private readonly listener: Listener;
   private readonly texts: DirectorTexts;
   private readonly freeNumber: (tid: number) => number;
+  private readonly onFiles: () => void;
   private readonly name: Arena;
   private readonly mirror = new SettingsMirror();
   readonly writers: SettingWriters;
 
-  constructor({ native, arch, listener, texts, freeNumber }: ProcFilesParts) {
+  constructor({ native, arch, listener, texts, freeNumber, onFiles }: ProcFilesParts) {
+    this.onFiles = onFiles;
     this.native = native;
     this.arch = arch;
     this.listener = listener;
@@ -78,7 +82,9 @@ export class ProcFiles {
     if (!target) return false;
     const status = statusOf(target);
     const bytes = form === 'stat' ? statBytes(this.arch.stat, status) : statxBytes(status);
-    withMemory(call, (memory) => memory.write(address, bytes));
+    withMemory(call, (memory) => {
+      if (this.listener.isWaiting(call)) memory.write(address, bytes);
+    });
     this.listener.answer(call, 0);
     return true;
   }
@@ -112,8 +118,9 @@ export class ProcFiles {
     return true;
   }
 
-  /** Removes what lies in the file system. */
-  close(): void {
+  /** Applies what has been written last, and removes what lies in the file system. */
+  async close(): Promise<void> {
+    await this.writers.drain();
     this.mirror.remove();
   }
 
@@ -134,6 +141,7 @@ export class ProcFiles {
     if (isWriting && target.kind === 'setting') {
       const number = this.freeNumber(call.tid);
       if (number < 0) return -E.EMFILE;
+      this.onFiles();
       return this.writers.open(target.name, (source) =>
         this.listener.inject(call, { source, number, closeOnExec }),
       );
@@ -152,7 +160,11 @@ export class ProcFiles {
 
   /** @returns a descriptor to read from, or -errno */
   private async contentOf(target: ProcTarget): Promise<number> {
-    if (target.kind === 'settings') return openSync(this.mirror.refresh(await this.texts.settings()), 'r');
+    if (target.kind === 'settings') {
+      const settings = await this.texts.settings();
+      this.onFiles();
+      return openSync(this.mirror.refresh(settings), 'r');
+    }
     const text =
       target.kind === 'text'
         ? await this.texts.text(target.name)

@@ -1,15 +1,26 @@
+import type { DescriptorWindow } from './filter.ts';
 import type { SupervisorOptions } from './supervisor.ts';
 
-/** What the supervisor's thread is started with. */
+/** What the supervisor's thread is started with, before anything else is known. */
 export interface SupervisorData {
   readonly options: SupervisorOptions;
   readonly words: SharedArrayBuffer;
 }
 
+/** What the filter that was put in place reports. */
+export interface Watch {
+  /** Descriptor of the listener. */
+  readonly listener: number;
+  readonly window: DescriptorWindow;
+}
+
 /** Indices of the words. */
 const LISTENER = 0;
-const STOPPED = 1;
-const COUNT = 2;
+const LOW = 1;
+const HIGH = 2;
+const STOPPED = 3;
+const FILES = 4;
+const COUNT = 5;
 /** The listener's word: not known yet, and there will be none. Descriptors are stored plus one. */
 const UNKNOWN = 0;
 const NONE = -1;
@@ -24,17 +35,25 @@ export class Shared {
     this.view = new Int32Array(words);
   }
 
-  /** @param fd -1: there is no filter */
-  announceListener(fd: number): void {
-    Atomics.store(this.view, LISTENER, fd < 0 ? NONE : fd + 1);
+  /** @param watch `undefined`: there is no filter of ours */
+  announce(watch: Watch | undefined): void {
+    if (watch) {
+      Atomics.store(this.view, LOW, watch.window.low);
+      Atomics.store(this.view, HIGH, watch.window.high);
+    }
+    Atomics.store(this.view, LISTENER, watch ? watch.listener + 1 : NONE);
     Atomics.notify(this.view, LISTENER);
   }
 
-  /** @returns -1 if there is no filter */
-  waitForListener(): number {
+  /** Waits for what the main thread announces. */
+  waitForWatch(): Watch | undefined {
     Atomics.wait(this.view, LISTENER, UNKNOWN);
     const stored = Atomics.load(this.view, LISTENER);
-    return stored === NONE ? -1 : stored - 1;
+    if (stored === NONE) return undefined;
+    return {
+      listener: stored - 1,
+      window: { low: Atomics.load(this.view, LOW), high: Atomics.load(this.view, HIGH) },
+    };
   }
 
   stop(): void {
@@ -43,5 +62,14 @@ export class Shared {
 
   get isStopped(): boolean {
     return Atomics.load(this.view, STOPPED) === 1;
+  }
+
+  /** Says that the thread has made files that it has to remove at the end. */
+  noteFiles(): void {
+    Atomics.store(this.view, FILES, 1);
+  }
+
+  get hasFiles(): boolean {
+    return Atomics.load(this.view, FILES) === 1;
   }
 }

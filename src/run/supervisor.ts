@@ -6,12 +6,12 @@ import { Unreachable } from './client-memory.ts';
 import { SocketCalls } from './client-socket.ts';
 import { candidateSockets, DirectorLink } from './director-link.ts';
 import { DirectorTexts } from './director-texts.ts';
-import type { DescriptorWindow, ProcMode } from './filter.ts';
 import { IpvsSockets } from './ipvs-sockets.ts';
 import { type Call, Listener } from './listener.ts';
 import { RECEIVE_CALLS, SEND_CALLS } from './message-calls.ts';
 import { Poll } from './poll.ts';
 import { ProcFiles, pathAt, plainPath } from './proc-files.ts';
+import type { Watch } from './shared.ts';
 import { SocketOptions } from './socket-options.ts';
 import { SocketTable } from './socket-table.ts';
 
@@ -19,8 +19,6 @@ import { SocketTable } from './socket-table.ts';
 const RETRY_MS = 10;
 
 export interface SupervisorOptions {
-  readonly window: DescriptorWindow;
-  readonly proc: ProcMode;
   /** A director's runtime directory or socket; `undefined`: the usual places. */
   readonly director: string | undefined;
 }
@@ -37,19 +35,26 @@ export class Supervisor {
   private readonly options: SocketOptions;
   private readonly handlers = new Map<number, Handler>();
 
-  constructor(native: Native, arch: Architecture, listenerFd: number, options: SupervisorOptions) {
-    this.listener = new Listener(native, arch, listenerFd);
+  /** @param onFiles called when there is something to finish at the end, by `run` */
+  constructor(
+    native: Native,
+    arch: Architecture,
+    watch: Watch,
+    options: SupervisorOptions,
+    onFiles: () => void,
+  ) {
+    this.listener = new Listener(native, arch, watch.listener);
     this.poll = new Poll(native, arch);
     const calls = new SocketCalls(native, arch);
     const paths = processPaths();
     const link = (): DirectorLink =>
       new DirectorLink(native, arch, () => candidateSockets(options.director, paths));
-    const table = new SocketTable(options.window);
+    const table = new SocketTable(watch.window);
     const { listener } = this;
     const texts = new DirectorTexts(link());
     const freeNumber = (tid: number): number => table.freeNumber(tid);
     this.sockets = new IpvsSockets({ listener, calls, table, link: link() });
-    this.files = new ProcFiles({ native, arch, listener, texts, freeNumber });
+    this.files = new ProcFiles({ native, arch, listener, texts, freeNumber, onFiles });
     this.options = new SocketOptions(listener, texts);
     this.install(arch);
   }
@@ -67,7 +72,7 @@ export class Supervisor {
       const call = this.listener.receive();
       if (!call) continue;
       if (call.tid === process.pid && isStopped()) {
-        this.files.close();
+        await this.files.close();
         this.listener.pass(call);
         return;
       }

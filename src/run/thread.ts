@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { native as openNative } from '../net/packet/ffi.ts';
+import { native } from '../net/packet/ffi.ts';
 import { architectureOf } from './abi.ts';
 import { Shared, type SupervisorData } from './shared.ts';
 import { Supervisor } from './supervisor.ts';
@@ -8,7 +8,10 @@ const { options, words } = workerData as SupervisorData;
 const shared = new Shared(words);
 const arch = architectureOf(process.arch);
 if (arch) {
-  const native = openNative();
-  const listener = shared.waitForListener();
-  if (listener >= 0) void new Supervisor(native, arch, listener, options).run(() => shared.isStopped);
+  const calls = native();
+  const watch = shared.waitForWatch();
+  if (watch) {
+    const supervisor = new Supervisor(calls, arch, watch, options, () => shared.noteFiles());
+    void supervisor.run(() => shared.isStopped);
+  }
 }
