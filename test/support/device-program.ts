@@ -203,14 +203,13 @@ async function superDatagram(tier: IoTier): Promise<object> {
 async function serve(tier: IoTier): Promise<object> {
   const { device, mirror, drain } = open(tier);
   await ready();
-  const early = device.counters.reads;
   await words.next();
   await device.close();
   drain.close();
   const { reads, writes } = device.counters;
   const { counters } = device;
   const errors = { ...counters.readErrors(), ...counters.writeErrors() };
-  return { reads, writes, batches: mirror.batches, errors, early };
+  return { reads, writes, batches: mirror.batches, errors };
 }
 
 /** The test deletes the device. */
