@@ -20,8 +20,6 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Real programs under the clock of the wall, on machines that others use too.
-          retry: 1,
         },
       },
       {

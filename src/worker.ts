@@ -149,6 +149,7 @@ class DirectorHost {
       throw error;
     }
     this.inverses.push(inverse);
+    this.clock.hurry();
     return { done: this.plane.reconcile(command) };
   }
 

@@ -28,6 +28,13 @@ export class CoreClock {
     if (this.timer === undefined) this.arm();
   }
 
+  /** To be called when a deadline may have come nearer than it was. */
+  hurry(): void {
+    if (this.timer === undefined) return;
+    clearTimeout(this.timer);
+    this.arm();
+  }
+
   stop(): void {
     clearTimeout(this.timer);
     this.timer = undefined;

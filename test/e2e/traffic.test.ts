@@ -12,16 +12,33 @@ import { LIMIT_MS, playAll } from '../traffic/play.ts';
 const WANTED = process.env['UIPVS_TRAFFIC'] ?? '';
 const BY_DEFAULT = [
   '180-packets-on-the-wire',
+  '181-modes-mixed',
   '182-icmp',
+  '184-local-node',
   '186-wire-tunnel6',
   '187-mtu',
   '188-ttl-tos',
+  '166-sctp-states',
+  '171-counters-large',
+  '201-v1-ipv4',
+  '202-v1-ipv6',
+  '207-backup-takes-over',
   '101-rr',
   '102-rr-udp-v6',
+  '111-wlc',
+  '120-sh',
+  '124-dh',
+  '152-persistence-port-zero',
+  '153-persistence-fwmark',
   '157-nodest',
+  '160-tcp-states-nat',
+  '162-tcp-states-input-only',
+  '183-ops',
+  '192-conn-listing',
+  '409-cache-bypass',
 ];
 /** Most of a scenario is waiting. */
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 /** The longest, to be begun first. */
 const SLOW = /^(140|141|416|201-v1|414|171|172|192|164)/;
 

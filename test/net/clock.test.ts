@@ -43,6 +43,22 @@ test('a deadline that comes up while the clock sleeps is at most a second late',
   expect(expiredAt[0]! - due).toBeLessThan(1000);
 });
 
+test('a deadline that it is told of is met when it is due', () => {
+  clock.start();
+  vi.advanceTimersByTime(100);
+  deadline = performance.now() + 10;
+  const due = deadline;
+  clock.hurry();
+  vi.advanceTimersByTime(10);
+  expect(expiredAt).toEqual([due]);
+});
+
+test('hurrying does not start a clock', () => {
+  clock.hurry();
+  vi.advanceTimersByTime(5000);
+  expect(expiredAt).toEqual([]);
+});
+
 test('an overdue deadline does not make the clock spin', () => {
   deadline = performance.now() - 1000;
   clock.start();

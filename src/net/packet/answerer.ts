@@ -98,13 +98,16 @@ export class Answerer {
     this.parts.send(answer, at, length);
   }
 
-  /** The address that the packet was sent to if it is ours, else the one that its sender sees of us. */
-  private sourceFor({ view }: PacketInHand): Address | undefined {
+  /**
+   * The address that the packet was sent to if it is ours. One that only goes through the host is answered from the address
+   * that its sender sees of us; one that ends here by its mark alone has no address to be answered from, as in a kernel.
+   */
+  private sourceFor({ view, hook }: PacketInHand): Address | undefined {
     const { locality, routes } = this.parts;
     if (locality.isOwn(view.dst) || locality.virtual.has(view.dst)) {
       const { family, words } = view.dst;
       return { family, words: [words[0], words[1], words[2], words[3]] };
     }
-    return routes.find(view.src).source;
+    return hook === HOOK.FORWARD ? routes.find(view.src).source : undefined;
   }
 }
