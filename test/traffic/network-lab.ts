@@ -24,6 +24,8 @@ const SYNC_PORT = 8848;
 /** A hand-made packet gets so long to pass. */
 const PASS_MS = 10;
 const SIP_MS = 50;
+/** Linux delays the acknowledgement of what it has received by 40 ms at first. */
+const DELAYED_ACK_MS = 50;
 const SAY_MS = 1000;
 
 /** All addresses of the director's host; what no service takes was sent to a virtual one. */
@@ -240,6 +242,8 @@ export class NetworkLab implements Player {
       if (await to.until(() => to.received >= size, SAY_MS)) continue;
       return to.error !== undefined ? wordFor(to.error) : to.hasEnded ? 'eof' : 'timeout';
     }
+    // The last acknowledgement may be delayed: it belongs to this step.
+    await sleep(DELAYED_ACK_MS);
     return name;
   }
 
