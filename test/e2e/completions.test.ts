@@ -9,8 +9,8 @@ const file = (path: string): string => fileURLToPath(new URL(`../../${path}`, im
 /** Words of a line, of which the cursor is at the end of the last, and all that is offered for that. */
 const OFFERS: readonly { words: string[]; offers: string[] }[] = [
   { words: ['uipvs', 'install'], offers: ['install-links'] },
-  { words: ['uipvs', 'd'], offers: ['daemon', 'demo', 'down'] },
-  { words: ['uipvs', 'daemon', '--plane', ''], offers: ['auto', 'none', 'proxy'] },
+  { words: ['uipvs', 'd'], offers: ['daemon', 'decap', 'demo', 'down'] },
+  { words: ['uipvs', 'daemon', '--plane', ''], offers: ['auto', 'none', 'packet', 'proxy'] },
   { words: ['uipvs', 'daemon', '--drain', ''], offers: [] },
   { words: ['uipvs', 'up', '--fre'], offers: ['--fresh'] },
   { words: ['uipvs', 'help', 'st'], offers: ['status'] },

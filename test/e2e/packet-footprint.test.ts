@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CaptureLab, FAR_VIP, SERVER, SERVER6, VIP, VIP6, WISH } from '../support/capture-lab.ts';
 import type { CapturingDirector } from '../support/capturing-director.ts';
@@ -92,6 +93,18 @@ describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl'))('fo
     ]);
     await director.close();
     expect(await lab.networkState()).toEqual(before);
+  });
+
+  test('nothing is put back while all is taken back', async () => {
+    const before = await lab.networkState();
+    for (const pauseMs of [90, 100, 110, 120, 140]) {
+      await start();
+      await lab.net.run('dir', ['nft', 'add', 'table', 'ip', 'user']);
+      await lab.net.run('dir', ['nft', 'delete', 'table', 'ip', 'user']);
+      await sleep(pauseMs);
+      await director.close();
+      expect(await lab.networkState()).toEqual(before);
+    }
   });
 
   test('packets pass where the host checks reverse paths strictly', async () => {

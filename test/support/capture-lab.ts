@@ -62,10 +62,7 @@ export class CaptureLab {
     await net.ip('cli', 'route add fd82::/64 via fd81::1');
     await net.ip('srv', 'route add fd81::/64 via fd82::1');
     await net.sysctl('dir', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
-    await until('the links are up', async () => {
-      const { stdout } = await net.run('dir', ['ip', '-o', '-6', 'addr', 'show', 'scope', 'link']);
-      return stdout.includes('d0') && stdout.includes('d1') && !stdout.includes('tentative');
-    });
+    await net.linksUp('dir', 'd0', 'd1');
     for (const port of [80, 8080]) {
       await this.serve('dir', 'director', port);
       await this.serve('srv', 'server', port);

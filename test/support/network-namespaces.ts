@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { type Finished, run } from './processes.ts';
+import { type Finished, run, until } from './processes.ts';
 import { findProgram, isRoot } from './programs.ts';
 
 /**
@@ -34,6 +34,15 @@ export class NetworkNamespaces {
       for (const address of addresses) await this.ip(namespace, `addr add ${address} dev ${device}`);
       await this.ip(namespace, `link set ${device} up`);
     }
+  }
+
+  /** Waits until devices have a carrier and a link-local address that can be used. */
+  async linksUp(namespace: string, ...devices: readonly string[]): Promise<void> {
+    await until(`links of ${namespace}: ${devices.join(' ')}`, async () => {
+      const stdout = await this.ip(namespace, '-o -6 addr show scope link');
+      const usable = stdout.split('\n').filter((line) => !line.includes('tentative'));
+      return devices.every((device) => usable.some((line) => line.includes(` ${device} `)));
+    });
   }
 
   /** Runs `ip` in a namespace; the words as in a shell without quotes. */

@@ -69,6 +69,7 @@ export class PacketLab {
     }
     await net.ip('cli', `route add ${VIP.routed} via ${DIRECTOR.v4}`);
     await net.sysctl('dir', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+    await net.linksUp('dir', 'd0', 'd1');
   }
 
   /** Starts the director. */

@@ -3,20 +3,17 @@ import { type Address, AF_INET, parseAddress } from '../../core/address.ts';
 import { HOOK, type Hook } from '../../core/verdict.ts';
 import { AddressSet } from './address-set.ts';
 
-/** How long the host's addresses are taken to be the same without being told. */
-const CACHE_MS = 1000;
-
 /** Tells which way a packet was going when it was captured: to this host, from it, or through it. */
 export class Locality {
   /** Addresses of virtual services, whether the host has them or not. */
   readonly virtual = new AddressSet();
   private readonly own = new AddressSet();
-  private readAt = Number.NEGATIVE_INFINITY;
+  private isStale = true;
 
-  /** Reads the host's addresses again if that is due. @param now ms */
-  refresh(now: number): void {
-    if (now - this.readAt < CACHE_MS) return;
-    this.readAt = now;
+  /** Reads the host's addresses again if they may have changed. */
+  refresh(): void {
+    if (!this.isStale) return;
+    this.isStale = false;
     this.own.clear();
     for (const { address } of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
       const parsed = parseAddress(address.replace(/%.*/, ''));
@@ -26,7 +23,7 @@ export class Locality {
 
   /** To be called when addresses may have changed. */
   forget(): void {
-    this.readAt = Number.NEGATIVE_INFINITY;
+    this.isStale = true;
   }
 
   isOwn(address: Address): boolean {

@@ -20,6 +20,7 @@ import type { TraceOptions } from './trace/option.ts';
 import { PacketTrace } from './trace/packet-trace.ts';
 import { PacketTracer } from './tracer.ts';
 import { Transmitter } from './transmitter.ts';
+import { Turns } from './turns.ts';
 import { WholeOutput } from './whole-output.ts';
 
 export interface StartOptions {
@@ -64,7 +65,8 @@ class Engine implements PacketEngine {
   private host: HostState | undefined;
   private now = 0;
   private fragmentTimer: NodeJS.Timeout | undefined;
-  private changing: Promise<void> = Promise.resolve();
+  /** Changes of devices and of the host. */
+  private readonly changes = new Turns();
 
   constructor(options: StartOptions) {
     this.options = options;
@@ -84,7 +86,11 @@ class Engine implements PacketEngine {
     }
     this.openDevice(MAIN_DEVICE, 0);
     try {
-      this.host = await HostState.open({ isTracked: director.settings.isOn('conntrack'), log });
+      this.host = await HostState.open({
+        isTracked: director.settings.isOn('conntrack'),
+        log,
+        onRouting: () => this.locality.forget(),
+      });
       for (const line of this.host.swept) log(`left by an earlier director, removed: ${line}`);
       this.handler = this.assemble(this.host);
       for (const problem of await this.host.problems()) log(problem);
@@ -106,7 +112,7 @@ class Engine implements PacketEngine {
 
   /** Devices of marks are there before their packets are led to them, and go after. */
   capture(wish: CaptureWish): Promise<void> {
-    return this.inTurn(() => this.bring(wish));
+    return this.changes.take(() => this.bring(wish));
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -127,9 +133,10 @@ class Engine implements PacketEngine {
   async close(): Promise<void> {
     clearInterval(this.fragmentTimer);
     this.recovery.close();
-    await this.changing;
-    await this.host?.close();
-    for (const device of this.devices.values()) await device.close();
+    await this.changes.take(async () => {
+      await this.host?.close();
+      for (const device of this.devices.values()) await device.close();
+    });
     this.devices.clear();
     this.raw.close();
     this.tracer?.close();
@@ -175,7 +182,7 @@ class Engine implements PacketEngine {
 
   /** Puts a new device in the place of one that was lost. */
   private reopen(name: string): Promise<void> {
-    return this.inTurn(async () => {
+    return this.changes.take(async () => {
       const lost = this.devices.get(name);
       if (!lost) return;
       await lost.close();
@@ -184,18 +191,10 @@ class Engine implements PacketEngine {
     });
   }
 
-  /** Changes of devices and of the host are made one after the other. */
-  private inTurn(change: () => Promise<void>): Promise<void> {
-    const done = this.changing.then(change);
-    this.changing = done.catch(() => {});
-    return done;
-  }
-
   /** The time of a batch. */
   private tick(): number {
-    const now = this.options.now();
-    this.locality.refresh(now);
-    return now;
+    this.locality.refresh();
+    return this.options.now();
   }
 
   private assemble({ routes }: HostState): PacketHandler {

@@ -24,6 +24,7 @@ export class Capture {
   private running: Promise<void> = Promise.resolve();
   /** Will bring the newest wish into effect when what is running has ended. */
   private waiting: Promise<void> | undefined;
+  private isEnded = false;
 
   constructor(parts: CaptureParts) {
     this.parts = parts;
@@ -76,6 +77,12 @@ export class Capture {
     return this.later();
   }
 
+  /** Resolves when nothing is running any more; what is wished from now on has no effect. */
+  async end(): Promise<void> {
+    this.isEnded = true;
+    await this.running;
+  }
+
   private later(): Promise<void> {
     this.waiting ??= this.running.then(() => {
       this.waiting = undefined;
@@ -88,7 +95,10 @@ export class Capture {
 
   private async update(): Promise<void> {
     const { wish } = this;
-    for (const table of this.tables.values()) await table.update(wish);
+    for (const table of this.tables.values()) {
+      if (this.isEnded) return;
+      await table.update(wish);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { AF_INET, type Family } from '../../../core/address.ts';
 import { familyName } from '../capture-list.ts';
+import { Turns } from '../turns.ts';
 import type { DeviceSlots } from './device-slots.ts';
 import { FAMILIES, IP_OPTION, NFT_FAMILY } from './families.ts';
 import { DEVICE_ADDRESS, LINK_LOCAL_IPV6, NFT_TABLE, SPARE_RULE_PREF } from './names.ts';
@@ -50,9 +51,9 @@ export interface DeviceOptions {
 export class Footprint {
   private readonly parts: FootprintParts;
   private readonly devices = new Map<string, DeviceOptions>();
-  /** Devices that were brought up, and are down only if someone else has taken them down. */
-  private readonly broughtUp = new Set<string>();
   private readonly nftFamilies = new Set<Family>();
+  /** What is looked at stays so until it is changed. */
+  private readonly turns = new Turns();
 
   constructor(parts: FootprintParts) {
     this.parts = parts;
@@ -62,41 +63,29 @@ export class Footprint {
    * Makes a device that was opened usable and leads packets with its mark into it.
    * @throws ProgramError, DeviceError
    */
-  async addDevice(device: string, options: DeviceOptions): Promise<void> {
-    this.devices.set(device, options);
-    this.broughtUp.delete(device);
-    this.parts.devices.setDevconf(device, settingsOf(options));
-    await this.setUp(device, options);
-    this.broughtUp.add(device);
-    for (const family of familiesOf(options)) await this.addRules(device, family, options);
+  addDevice(device: string, options: DeviceOptions): Promise<void> {
+    return this.turns.take(() => this.add(device, options));
   }
 
   /** To be called before the device is closed. */
-  async removeDevice(device: string): Promise<void> {
-    const options = this.devices.get(device);
-    if (!options) return;
-    for (const family of familiesOf(options)) {
-      const unwanted = this.rulesOf(device, family, options);
-      await changeRules(this.parts.programs, family, (rules) => removeDeviceRules(unwanted, rules));
-    }
-    this.devices.delete(device);
-    this.broughtUp.delete(device);
-    this.parts.slots.release(device);
+  removeDevice(device: string): Promise<void> {
+    return this.turns.take(() => this.remove(device));
   }
 
   /** Brings devices up again that someone else has taken down, with what they lost by that. */
-  async mendDevices(isDown: (device: string) => boolean): Promise<void> {
-    for (const device of this.broughtUp) {
-      const options = this.devices.get(device);
-      if (options && isDown(device)) await this.setUp(device, options);
-    }
+  mendDevices(isDown: (device: string) => boolean): Promise<void> {
+    return this.turns.take(async () => {
+      for (const [device, options] of this.devices) if (isDown(device)) await this.setUp(device, options);
+    });
   }
 
   /** Puts rules back that someone else has removed. */
-  async mendRules(): Promise<void> {
-    for (const [device, options] of this.devices) {
-      for (const family of familiesOf(options)) await this.addRules(device, family, options);
-    }
+  mendRules(): Promise<void> {
+    return this.turns.take(async () => {
+      for (const [device, options] of this.devices) {
+        for (const family of familiesOf(options)) await this.addRules(device, family, options);
+      }
+    });
   }
 
   /** Loads the rules of nft for one family, in place of those that are there. */
@@ -121,11 +110,30 @@ export class Footprint {
   }
 
   /** Takes all back but the devices, which are to be closed next. Capturing ends first. */
-  async undo(): Promise<void> {
-    this.nftFamilies.clear();
-    this.devices.clear();
-    this.broughtUp.clear();
-    await sweep(this.parts.programs);
+  undo(): Promise<void> {
+    return this.turns.take(async () => {
+      this.nftFamilies.clear();
+      this.devices.clear();
+      await sweep(this.parts.programs);
+    });
+  }
+
+  private async add(device: string, options: DeviceOptions): Promise<void> {
+    this.devices.set(device, options);
+    this.parts.devices.setDevconf(device, settingsOf(options));
+    await this.setUp(device, options);
+    for (const family of familiesOf(options)) await this.addRules(device, family, options);
+  }
+
+  private async remove(device: string): Promise<void> {
+    const options = this.devices.get(device);
+    if (!options) return;
+    for (const family of familiesOf(options)) {
+      const unwanted = this.rulesOf(device, family, options);
+      await changeRules(this.parts.programs, family, (rules) => removeDeviceRules(unwanted, rules));
+    }
+    this.devices.delete(device);
+    this.parts.slots.release(device);
   }
 
   private async setUp(device: string, options: DeviceOptions): Promise<void> {

@@ -20,6 +20,8 @@ export interface HostStateOptions {
   readonly isTracked: boolean;
   /** For what happens to the host's network later: a line for the log. */
   readonly log: (line: string) => void;
+  /** Addresses, links, routes or rules have changed. */
+  readonly onRouting?: () => void;
 }
 
 /**
@@ -42,6 +44,8 @@ export class HostState {
   /** A device was told to be down since devices were looked at. */
   private isDeviceDown = false;
   private mendTimer: NodeJS.Timeout | undefined;
+  /** What is being put back. */
+  private mending: Promise<void> = Promise.resolve();
 
   private constructor(options: HostStateOptions, swept: readonly string[]) {
     this.options = options;
@@ -120,6 +124,9 @@ export class HostState {
   async close(): Promise<void> {
     for (const watch of this.watches) await watch.close();
     clearTimeout(this.mendTimer);
+    // Nothing is put back once all is taken back.
+    await this.capturing.end();
+    await this.mending;
     this.kernel.close();
     await this.footprint.undo();
   }
@@ -139,6 +146,7 @@ export class HostState {
 
   private onRouting(notice: Uint8Array | undefined): void {
     this.routes.forget();
+    this.options.onRouting?.();
     if (!notice || tellsDeviceDown(notice)) this.isDeviceDown = true;
     if (this.isDeviceDown || !notice || tellsRuleDeletion(notice)) this.mendSoon();
   }
@@ -147,7 +155,9 @@ export class HostState {
   private mendSoon(): void {
     this.mendTimer ??= setTimeout(() => {
       this.mendTimer = undefined;
-      this.mend().catch((error: Error) => this.options.log(`capture is not in order: ${error.message}`));
+      this.mending = this.mend().catch((error: Error) =>
+        this.options.log(`capture is not in order: ${error.message}`),
+      );
     }, MEND_DELAY_MS);
   }
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Turns } from '../turns.ts';
 
 /** Administrators' programs may be outside of an ordinary PATH. */
 const ADMIN_PATH = '/usr/sbin:/sbin:/usr/local/sbin';
@@ -33,7 +34,7 @@ export class ProgramError extends Error {
 /** Runs programs one after the other, so that changes take effect in the order of the calls. */
 export class SerialPrograms implements ProgramRunner {
   private readonly path: string;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns();
 
   /** @param path directories to search, separated by colons */
   constructor(path = `${process.env['PATH'] ?? ''}:${ADMIN_PATH}`) {
@@ -41,9 +42,7 @@ export class SerialPrograms implements ProgramRunner {
   }
 
   run(program: Program, args: readonly string[], input = ''): Promise<string> {
-    const result = this.last.then(() => runProgram(this.path, program, args, input));
-    this.last = result.catch(() => {});
-    return result;
+    return this.turns.take(() => runProgram(this.path, program, args, input));
   }
 }
 

@@ -65,6 +65,17 @@ describe('a started capture', () => {
     expect(host.busiest).toBe(1);
   });
 
+  test('has no effect once it was ended', async () => {
+    const running = capture.apply(FIRST);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(host.running).toBe(1);
+    await capture.end();
+    expect(host.running).toBe(0);
+    await running;
+    await Promise.all([capture.apply(SECOND), capture.renew()]);
+    expect(host.loads).toHaveLength(1);
+  });
+
   test('loads everything anew when a change is refused', async () => {
     host.refuses = (input) => (input.includes('table') ? '' : 'Error: No such file or directory');
     await capture.apply(FIRST);

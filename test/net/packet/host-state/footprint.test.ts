@@ -44,7 +44,7 @@ test('sets a device up and lists all of it', async () => {
   ]);
 });
 
-test('brings devices up again that others have taken down, but none that is still being set up', async () => {
+test('brings devices up again that others have taken down, and waits until one is set up', async () => {
   const options = { hasIpv6: false, isStrict: false };
   await footprint.addDevice('uipvs0', options);
   host.changes.length = 0;
@@ -52,15 +52,20 @@ test('brings devices up again that others have taken down, but none that is stil
   expect(host.changes).toEqual([]);
   await footprint.mendDevices(() => true);
   expect(host.changes).toEqual([expect.stringContaining('link set dev uipvs0 up\n')]);
+  host.changes.length = 0;
 
   const adding = footprint.addDevice('uipvs-fw1', options);
   const asked: string[] = [];
   await footprint.mendDevices((device) => asked.push(device) < 0);
+  expect(host.changes).toEqual([
+    expect.stringContaining('link set dev uipvs-fw1 up\n'),
+    expect.stringContaining('rule add'),
+  ]);
   await adding;
-  expect(asked).toEqual(['uipvs0']);
+  expect(asked).toEqual(['uipvs0', 'uipvs-fw1']);
   await footprint.removeDevice('uipvs0');
   await footprint.mendDevices((device) => asked.push(device) < 0);
-  expect(asked).toEqual(['uipvs0', 'uipvs-fw1']);
+  expect(asked).toEqual(['uipvs0', 'uipvs-fw1', 'uipvs-fw1']);
 });
 
 test('a device that was removed is no longer listed, and its number free', async () => {
