@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { boot, isOracleMissing } from '../support/oracle/kernel.ts';
 import { isMissing } from '../support/programs.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The project as the virtual machine sees it. */
+const ROOT = '/run/project';
 const PROGRAM = join(ROOT, 'dist/test/support/sync-master-program.js');
 const SIX = /^\w+ +[0-9a-f]{4}:/;
 

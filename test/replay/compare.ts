@@ -37,6 +37,6 @@ function entriesOf(listing: string): [string, number][] {
 const withoutTimes = (text: string): string =>
   text
     .split('\n')
-    .map((line) => line.replace(/ +\d+( |$)/, ' '))
+    .map((line) => line.replace(/ +\d+( |$)/g, ' '))
     .sort()
     .join('\n');
