@@ -206,9 +206,13 @@ _uipvs() {
         --compare | --repeat | --seed | --assert | --workers)
           return
           ;;
+        --html)
+          __uipvs_offer_names -f
+          return
+          ;;
       esac
       if [[ $cur == -* ]]; then
-        __uipvs_offer '--compare --repeat --seed --assert --workers --json --csv --timing -h --help'
+        __uipvs_offer '--compare --repeat --seed --assert --workers --html --json --csv --timing -h --help'
       else
         __uipvs_offer_names -f
       fi

@@ -45,6 +45,13 @@ export class Admission {
     return dest ? this.connect(flow, dest, dest.port || flow.vport, flags, -1, now) : NOT_OPENED.NO_DEST;
   }
 
+  /** The template that a client's next connection to a persistent service would find; -1 for none. */
+  findTemplate(service: Service, flow: Flow): ConnId {
+    const key = templateKey(service, flow);
+    const net = maskedClient(flow.caddr, service.netmask);
+    return this.life.conns.findTemplate(key.protocol, net, key.vaddr, key.vport);
+  }
+
   /** An entry without server: its packets go on to where they were sent (sysctl cache_bypass). */
   bypass(flow: Flow, flags: number, now: number): ConnId | number {
     const { protocol, caddr, cport, vaddr, vport } = flow;

@@ -9,6 +9,7 @@ import type {
   StatsSnapshot,
   Timeouts,
 } from './config.ts';
+import type { ExplainRequest, Explanation } from './explanation.ts';
 
 /**
  * A change of the director's configuration. `dest: undefined` says that the request's server part was malformed or
@@ -102,6 +103,8 @@ export type Query =
   /** Without a name: all, sorted by name. ENOENT for an unknown name. */
   | { readonly query: 'sysctl'; readonly name: string | undefined }
   | { readonly query: 'proc'; readonly name: ProcName; readonly from: number }
+  /** Changes nothing. ESRCH if there is no such service, ENOENT for a server that it has not, EINVAL for too much. */
+  | { readonly query: 'explain'; readonly request: ExplainRequest }
   | { readonly query: 'status' };
 
 export interface QueryResults {
@@ -114,6 +117,8 @@ export interface QueryResults {
   readonly daemons: readonly DaemonConfig[];
   readonly sysctl: readonly Sysctl[];
   readonly proc: TextSlice;
+  /** In the order of the connections. */
+  readonly explain: readonly Explanation[];
   readonly status: Status;
 }
 

@@ -15,9 +15,13 @@ export const isEligible = (dest: Destination): boolean => dest.weight > 0 && !de
 
 /** A real server as configured for one service; lives on in the trash after its deletion. */
 export class Destination implements DestConfig {
+  // What every choice reads comes first: side by side it shares a cache line.
+  weight: number;
+  active = 0;
+  inactive = 0;
+  overloaded = false;
   readonly addr: Address;
   readonly port: number;
-  weight: number;
   /** The weight given when it was added, or last given that was not 0 (mh keeps slots by it). */
   lastWeight: number;
   method: number;
@@ -26,10 +30,7 @@ export class Destination implements DestConfig {
   tunnelType: number;
   tunnelPort: number;
   tunnelFlags: number;
-  active = 0;
-  inactive = 0;
   persistent = 0;
-  overloaded = false;
   /** False while it is in the trash. */
   available = true;
   readonly stats = new Stats();

@@ -6,6 +6,8 @@ import { CONN_FLAG } from './conn-flags.ts';
 import { Connections } from './connections.ts';
 import { Defence } from './defence.ts';
 import { EntryPath } from './entry-path.ts';
+import { IpvsError } from './errors.ts';
+import { type Deciding, explain } from './explain.ts';
 import {
   type ConnId,
   DIRECTION,
@@ -68,6 +70,7 @@ export class Director implements FlowDirector {
   readonly life: Lifecycle;
   readonly total = new Stats();
   private readonly entries: EntryPath;
+  private readonly deciding: Deciding;
   private readonly defence: Defence;
   private readonly path: PacketPath;
   private estimateAt: number;
@@ -90,6 +93,7 @@ export class Director implements FlowDirector {
     const { services, dests } = this.config;
     const { host, random } = options;
     this.entries = new EntryPath(life, services, settings, this.total);
+    this.deciding = { entries: this.entries, settings, timeouts: this.timeouts };
     this.defence = new Defence(life, dests, settings, host, random);
     this.path = new PacketPath({ entries: this.entries, settings, defence: this.defence, daemons, host });
     this.estimateAt = options.now + ESTIMATOR_PERIOD_MS;
@@ -167,6 +171,9 @@ export class Director implements FlowDirector {
         return this.settings.list(query.name);
       case 'proc':
         return procSlice(this, query.name, query.from, now);
+      case 'explain':
+        if (this.path.isBackupOnly) throw new IpvsError('EOPNOTSUPP', 'a backup only schedules nothing');
+        return explain(this.deciding, query.request, now);
     }
   }
 

@@ -55,6 +55,14 @@ export class EntryPath {
     return !dest || dest.available ? id : this.withoutDest(id, now);
   }
 
+  /** What `judge` would answer, without doing anything. */
+  foresee(id: ConnId, isOpening: boolean): ConnId | number {
+    if (isOpening && this.isToBeScheduledAnew(id)) return NONE;
+    const dest = this.life.destOf(id);
+    if (!dest || dest.available) return id;
+    return this.settings.numbers.expire_nodest_conn === 0 ? NOT_OPENED.DROP : NONE;
+  }
+
   private withoutDest(id: ConnId, now: number): ConnId | number {
     if (this.settings.numbers.expire_nodest_conn === 0) return NOT_OPENED.DROP;
     this.life.expireNow(id, now);

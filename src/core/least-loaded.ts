@@ -11,14 +11,23 @@ export const expectedLoad = (dest: Destination): number => dest.active + 1;
 export function leastLoaded(dests: readonly Destination[], load: (dest: Destination) => number): number {
   let best = NO_DEST;
   let least = 0;
+  let leastWeight = 0;
   for (let at = 0; at < dests.length; at++) {
     const dest = dests[at]!;
-    if (dest.overloaded || dest.weight <= 0) continue;
+    const { weight } = dest;
+    if (weight <= 0 || dest.overloaded) continue;
     const seen = load(dest);
-    if (best === NO_DEST || isLighter(seen, dest.weight, least, dests[best]!.weight)) {
-      best = at;
-      least = seen;
-    }
+    if (
+      weight === leastWeight
+        ? seen >= least
+        : best !== NO_DEST && !isLighter(seen, weight, least, leastWeight)
+    )
+      continue;
+    // Nothing is lighter than an idle server.
+    if (seen === 0) return at;
+    best = at;
+    least = seen;
+    leastWeight = weight;
   }
   return best;
 }
@@ -27,6 +36,6 @@ export function leastLoaded(dests: readonly Destination[], load: (dest: Destinat
 export function isLighter(load: number, weight: number, otherLoad: number, otherWeight: number): boolean {
   const left = load * otherWeight;
   const right = otherLoad * weight;
-  if (Math.max(left, right) <= Number.MAX_SAFE_INTEGER) return left < right;
+  if (left <= Number.MAX_SAFE_INTEGER && right <= Number.MAX_SAFE_INTEGER) return left < right;
   return BigInt(load) * BigInt(otherWeight) < BigInt(otherLoad) * BigInt(weight);
 }

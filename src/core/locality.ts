@@ -49,8 +49,26 @@ export class LocalityCache<E extends LocalityEntry> {
     return entry;
   }
 
+  /** The entry of an address, which does not count as used by this. */
+  peek(daddr: Address): E | undefined {
+    return this.entries.peek(keyOf(daddr));
+  }
+
   add(daddr: Address, entry: E): void {
     this.entries.set(keyOf(daddr), entry);
+  }
+
+  /** A cache of the same age whose entries are copies; nothing counts as used by this. */
+  copy(entry: (original: E) => E): LocalityCache<E> {
+    const twin = new LocalityCache<E>(this.expirationSec);
+    // The least recently used first, as they were added.
+    for (const key of [...this.entries.rkeys()]) {
+      const original = this.entries.peek(key);
+      if (original) twin.entries.set(key, entry(original));
+    }
+    twin.checkAt = this.checkAt;
+    twin.checks = this.checks;
+    return twin;
   }
 
   private check(now: number): void {

@@ -15,6 +15,11 @@ export interface Scheduler {
   schedule(dests: readonly Destination[], flow: Flow, now: number): number;
   /** What its next choice depends on besides the destinations, for people; changes nothing. */
   describe?(dests: readonly Destination[], flow: Flow): string;
+  /**
+   * One with the same state, which goes on by itself; schedulers without state of their own need none.
+   * @param counterpart of each destination, for schedulers that hold some
+   */
+  copy?(counterpart: (dest: Destination) => Destination): Scheduler;
   /** The destination at index 0 is new. */
   added?(dests: readonly Destination[]): void;
   /** The destination that stood at index `at` is gone. */

@@ -1,5 +1,6 @@
 import type { Command, DirectorPort, Query, QueryResults, Status, TextSlice } from '../core/commands.ts';
 import { IpvsError } from '../core/errors.ts';
+import type { ExplainRequest, Explanation } from '../core/explanation.ts';
 import type { Attributes } from './attributes.ts';
 import {
   CONTROLLER_ATTR,
@@ -64,7 +65,8 @@ const REPLY = {
     text: reply.joinedText(UIPVS_ATTR.TEXT),
     next: reply.has(UIPVS_ATTR.NEXT) ? reply.u64(UIPVS_ATTR.NEXT) : -1,
   })),
-  status: attributesReader(UIPVS_POLICY, readStatus),
+  status: attributesReader(UIPVS_POLICY, readJson<Status>),
+  explanations: attributesReader(UIPVS_POLICY, readJson<readonly Explanation[]>),
 } as const;
 
 /** A family as this client speaks it; `id` is the number that the other side gave. */
@@ -171,9 +173,16 @@ class RemoteDirector implements DirectorPort {
         return this.sysctl(query.name);
       case 'proc':
         return this.proc(query.name, query.from);
+      case 'explain':
+        return this.explain(query.request);
       case 'status':
         return this.status();
     }
+  }
+
+  private async explain(request: ExplainRequest): Promise<readonly Explanation[]> {
+    const fill: Fill = (writer) => writer.attrLongText(UIPVS_ATTR.TEXT, JSON.stringify(request));
+    return only(await this.askOwn(UIPVS_COMMAND.EXPLAIN, ONE, fill, REPLY.explanations));
   }
 
   private async sysctl(name: string | undefined): Promise<QueryResults['sysctl']> {
@@ -209,9 +218,9 @@ function only<T>([reply]: readonly T[]): T {
   return reply;
 }
 
-function readStatus(reply: Attributes): Status {
+function readJson<T>(reply: Attributes): T {
   try {
-    return JSON.parse(reply.joinedText(UIPVS_ATTR.TEXT)) as Status;
+    return JSON.parse(reply.joinedText(UIPVS_ATTR.TEXT)) as T;
   } catch {
     throw broken();
   }

@@ -23,6 +23,8 @@ export const UIPVS_COMMAND = {
   SET_SYSCTL: 4,
   /** do: -> STATUS {TEXT: the status as JSON}. */
   STATUS: 5,
+  /** do: TEXT: an ExplainRequest as JSON -> EXPLAIN {TEXT: the explanations as JSON}. */
+  EXPLAIN: 6,
 } as const;
 
 export const UIPVS_ATTR = {

@@ -1,6 +1,7 @@
 import { type DirectorPort, PROC_NAMES, type ProcName, type Sysctl } from '../core/commands.ts';
 import { IpvsError } from '../core/errors.ts';
 import type { Attributes } from './attributes.ts';
+import { readExplainRequest } from './explain-request.ts';
 import type { Family, Fill, Operation } from './families.ts';
 import { PROTOCOL_VERSION, UIPVS_ATTR, UIPVS_COMMAND, UIPVS_FAMILY, UIPVS_POLICY } from './uipvs-abi.ts';
 
@@ -24,6 +25,7 @@ export function uipvsFamily(id: number, director: DirectorPort, hello: () => voi
       procOperation(director),
       ...sysctlOperations(director),
       statusOperation(director),
+      explainOperation(director),
     ],
   };
 }
@@ -105,6 +107,19 @@ function statusOperation(director: DirectorPort): Operation {
       const status = await director.ask({ query: 'status' });
       return (writer) =>
         writer.genl(UIPVS_COMMAND.STATUS, version).attrLongText(UIPVS_ATTR.TEXT, JSON.stringify(status));
+    },
+  };
+}
+
+function explainOperation(director: DirectorPort): Operation {
+  return {
+    command: UIPVS_COMMAND.EXPLAIN,
+    one: async (attributes) => {
+      const request = readExplainRequest(attributes.joinedText(UIPVS_ATTR.TEXT));
+      if (!request) throw new IpvsError('EINVAL', 'the request is malformed');
+      const found = await director.ask({ query: 'explain', request });
+      return (writer) =>
+        writer.genl(UIPVS_COMMAND.EXPLAIN, version).attrLongText(UIPVS_ATTR.TEXT, JSON.stringify(found));
     },
   };
 }

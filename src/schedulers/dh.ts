@@ -16,7 +16,7 @@ class DestinationHashing implements Scheduler {
   /** Indices into the service's list, NO_DEST while that is empty. */
   private readonly buckets = new Int32Array(BUCKETS);
 
-  constructor(dests: readonly Destination[], { family }: SchedulerContext) {
+  constructor(dests: readonly Destination[], { family }: Pick<SchedulerContext, 'family'>) {
     this.family = family;
     this.assign(dests);
   }
@@ -24,6 +24,19 @@ class DestinationHashing implements Scheduler {
   schedule(dests: readonly Destination[], flow: Flow): number {
     const at = this.buckets[goldenHash(foldAddress(flow.vaddr, this.family), BUCKET_BITS)]!;
     return at !== NO_DEST && isEligible(dests[at]!) ? at : NO_DEST;
+  }
+
+  describe(dests: readonly Destination[], flow: Flow): string {
+    const home = goldenHash(foldAddress(flow.vaddr, this.family), BUCKET_BITS);
+    const owner = this.buckets[home]!;
+    const whose = owner === NO_DEST || !dests[owner] ? 'nobody' : `server ${owner + 1} of the list`;
+    return `bucket ${home} of ${BUCKETS}: ${whose}`;
+  }
+
+  copy(): Scheduler {
+    const twin = new DestinationHashing([], { family: this.family });
+    twin.buckets.set(this.buckets);
+    return twin;
   }
 
   added(dests: readonly Destination[]): void {

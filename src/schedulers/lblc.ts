@@ -15,8 +15,8 @@ interface Assignment extends LocalityEntry {
 class LocalityBased implements Scheduler {
   private readonly assignments: LocalityCache<Assignment>;
 
-  constructor({ setting }: SchedulerContext) {
-    this.assignments = new LocalityCache(() => setting('lblc_expiration'));
+  constructor(assignments: LocalityCache<Assignment>) {
+    this.assignments = assignments;
   }
 
   schedule(dests: readonly Destination[], flow: Flow, now: number): number {
@@ -29,6 +29,23 @@ class LocalityBased implements Scheduler {
     else this.assignments.add(flow.vaddr, { server: dests[chosen]!, lastUseMs: now });
     return chosen;
   }
+
+  describe(dests: readonly Destination[], flow: Flow): string {
+    const known = this.assignments.peek(flow.vaddr);
+    if (!known) return 'the address has no server yet';
+    const at = indexOfServer(dests, known.server);
+    return at === NO_DEST ? "the address's server is gone" : `the address has server ${at + 1} of the list`;
+  }
+
+  copy(counterpart: (dest: Destination) => Destination): Scheduler {
+    return new LocalityBased(
+      this.assignments.copy(({ server, lastUseMs }) => ({ server: counterpart(server), lastUseMs })),
+    );
+  }
 }
 
-export const lblc: SchedulerSpec = { name: 'lblc', create: (_dests, context) => new LocalityBased(context) };
+export const lblc: SchedulerSpec = {
+  name: 'lblc',
+  create: (_dests, { setting }: SchedulerContext) =>
+    new LocalityBased(new LocalityCache(() => setting('lblc_expiration'))),
+};

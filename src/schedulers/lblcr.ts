@@ -20,9 +20,10 @@ class LocalityBasedReplication implements Scheduler {
   private readonly assignments: LocalityCache<Assignment>;
   private readonly expirationSec: () => number;
 
-  constructor({ setting }: SchedulerContext) {
-    this.expirationSec = () => setting('lblcr_expiration');
-    this.assignments = new LocalityCache(this.expirationSec);
+  /** @param expirationSec how long a set must have been stable to lose a member, and an assignment unused to go */
+  constructor(expirationSec: () => number, assignments = new LocalityCache<Assignment>(expirationSec)) {
+    this.expirationSec = expirationSec;
+    this.assignments = assignments;
   }
 
   schedule(dests: readonly Destination[], flow: Flow, now: number): number {
@@ -41,6 +42,20 @@ class LocalityBasedReplication implements Scheduler {
       known.changedMs = now;
     }
     return chosen;
+  }
+
+  describe(dests: readonly Destination[], flow: Flow): string {
+    const known = this.assignments.peek(flow.vaddr);
+    if (!known) return 'the address has no servers yet';
+    const members = known.servers.map((server) => indexOfServer(dests, server) + 1).filter((at) => at > 0);
+    return `servers of the address: ${members.join(', ') || 'none'} of the list`;
+  }
+
+  copy(counterpart: (dest: Destination) => Destination): Scheduler {
+    const copied = this.assignments.copy(({ servers, changedMs, lastUseMs }) => {
+      return { servers: servers.map(counterpart), changedMs, lastUseMs };
+    });
+    return new LocalityBasedReplication(this.expirationSec, copied);
   }
 }
 
@@ -73,5 +88,6 @@ const isHeavier = (a: Destination, b: Destination): boolean =>
 
 export const lblcr: SchedulerSpec = {
   name: 'lblcr',
-  create: (_dests, context) => new LocalityBasedReplication(context),
+  create: (_dests, { setting }: SchedulerContext) =>
+    new LocalityBasedReplication(() => setting('lblcr_expiration')),
 };

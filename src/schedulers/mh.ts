@@ -43,6 +43,12 @@ class Maglev implements Scheduler {
     return (flags & SERVICE_FLAG.SCHED_1) === 0 ? NO_DEST : this.fallback(dests, word, home);
   }
 
+  copy(): Scheduler {
+    const twin = new Maglev([], this.context);
+    twin.slots.set(this.slots);
+    return twin;
+  }
+
   describe(dests: readonly Destination[], flow: Flow): string {
     const home = slotOf(this.wordOf(flow));
     const owner = this.slots[home]!;
@@ -85,25 +91,36 @@ class Maglev implements Scheduler {
     }
   }
 
-  /** Servers take slots in turn, each going through the table in its own order. */
   private assign(dests: readonly Destination[]): void {
-    this.slots.fill(NO_DEST);
-    const turns = slotsPerTurn(dests);
-    if (!turns.some((slots) => slots > 0)) return;
-    const next = dests.map((dest) => wordOf(dest, this.context.family)).map(slotOf);
-    const skips = dests.map((dest) => skipOf(wordOf(dest, this.context.family)));
-    let free = SLOTS;
-    for (let at = 0; free > 0; at = (at + 1) % dests.length) {
-      for (let taken = 0; taken < turns[at]! && free > 0; taken++, free--) {
-        while (this.slots[next[at]!] !== NO_DEST) next[at] = (next[at]! + skips[at]!) % SLOTS;
-        this.slots[next[at]!] = at;
-      }
+    fillMaglevTable(this.slots, dests, this.context.family);
+  }
+}
+
+/** What decides which slots of the table a server has. */
+export type SlotTaker = Pick<Destination, 'addr' | 'port' | 'lastWeight'>;
+
+/**
+ * Fills the table: servers take slots in turn, each going through the table in its own order.
+ * @param slots as many as a prime number, which is more than there are servers; gets indices into `dests`, NO_DEST for nobody
+ */
+export function fillMaglevTable(slots: Int32Array, dests: readonly SlotTaker[], family: Family): void {
+  slots.fill(NO_DEST);
+  const size = slots.length;
+  const turns = slotsPerTurn(dests);
+  if (!turns.some((count) => count > 0)) return;
+  const next = dests.map((dest) => placeOf(wordOf(dest, family), size));
+  const skips = dests.map((dest) => skipOf(wordOf(dest, family), size));
+  let free = size;
+  for (let at = 0; free > 0; at = (at + 1) % dests.length) {
+    for (let taken = 0; taken < turns[at]! && free > 0; taken++, free--) {
+      while (slots[next[at]!] !== NO_DEST) next[at] = (next[at]! + skips[at]!) % size;
+      slots[next[at]!] = at;
     }
   }
 }
 
 /** How many slots each server takes when it is its turn: by weight, reduced until the highest is small. */
-function slotsPerTurn(dests: readonly Destination[]): number[] {
+function slotsPerTurn(dests: readonly SlotTaker[]): number[] {
   let divisor = 0;
   let highest = 0;
   for (const { lastWeight } of dests) {
@@ -115,8 +132,10 @@ function slotsPerTurn(dests: readonly Destination[]): number[] {
   return dests.map(({ lastWeight }) => (lastWeight === 0 ? 0 : Math.max(1, (lastWeight / divisor) >> shift)));
 }
 
-const wordOf = (dest: Destination, family: Family): number => dest.port + foldAddress(dest.addr, family);
-const slotOf = (word: number): number => (hashWord(word | 0, PLACE_KEY) >>> 0) % SLOTS;
-const skipOf = (word: number): number => ((hashWord(word | 0, SKIP_KEY) >>> 0) % (SLOTS - 1)) + 1;
+const wordOf = (dest: SlotTaker, family: Family): number => dest.port + foldAddress(dest.addr, family);
+const placeOf = (word: number, size: number): number => (hashWord(word | 0, PLACE_KEY) >>> 0) % size;
+const skipOf = (word: number, size: number): number =>
+  ((hashWord(word | 0, SKIP_KEY) >>> 0) % (size - 1)) + 1;
+const slotOf = (word: number): number => placeOf(word, SLOTS);
 
 export const mh: SchedulerSpec = { name: 'mh', create: (dests, context) => new Maglev(dests, context) };

@@ -22,6 +22,12 @@ class RoundRobin implements Scheduler {
     return NO_DEST;
   }
 
+  copy(): Scheduler {
+    const twin = new RoundRobin();
+    twin.last = this.last;
+    return twin;
+  }
+
   describe(): string {
     return this.last === HEAD
       ? 'cursor: at the head of the list'

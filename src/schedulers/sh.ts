@@ -30,6 +30,12 @@ class SourceHashing implements Scheduler {
     return (flags & SERVICE_FLAG.SCHED_1) === 0 ? NO_DEST : this.fallback(dests, home);
   }
 
+  copy(): Scheduler {
+    const twin = new SourceHashing([], this.context);
+    twin.buckets.set(this.buckets);
+    return twin;
+  }
+
   describe(dests: readonly Destination[], flow: Flow): string {
     const home = this.bucketOf(flow);
     const owner = this.buckets[home]!;

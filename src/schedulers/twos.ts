@@ -23,6 +23,10 @@ class TwoChoices implements Scheduler {
     const second = drawn(dests, Math.floor(this.random() * (total + 1)));
     return isBetter(dests[second]!, dests[first]!) ? second : first;
   }
+
+  describe(): string {
+    return 'two servers are drawn at random: this is one of the possible outcomes';
+  }
 }
 
 /** @returns the first index up to which the eligible servers' weights add up to `ticket` */

@@ -41,6 +41,15 @@ class WeightedRoundRobin implements Scheduler {
     }
   }
 
+  copy(): Scheduler {
+    const twin = new WeightedRoundRobin([]);
+    twin.last = this.last;
+    twin.threshold = this.threshold;
+    twin.step = this.step;
+    twin.top = this.top;
+    return twin;
+  }
+
   describe(): string {
     const cursor = this.last === HEAD ? 'the head of the list' : `server ${this.last + 1} of the list`;
     return `cursor: ${cursor}; weight wanted in this pass: ${this.threshold}, falling by ${this.step} from ${this.top}`;

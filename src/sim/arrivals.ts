@@ -1,3 +1,4 @@
+import type { Address } from '../core/address.ts';
 import type { Distribution } from './distributions.ts';
 import type { Random } from './random.ts';
 
@@ -8,6 +9,8 @@ export interface TraceRecord {
   readonly client: number;
   /** Work in ms at speed 1, or -1 if the record says none. */
   readonly workMs: number;
+  /** The client's port; absent: its next one. */
+  readonly port?: number;
 }
 
 /** When connections come. Rates per second, times in ms. */
@@ -24,7 +27,12 @@ export type Arrivals =
     }
   /** Poisson whose rate swings as a sine: rate (1 + swing sin(2 pi t / period)). */
   | { readonly kind: 'diurnal'; readonly rate: number; readonly swing: number; readonly period: number }
-  | { readonly kind: 'trace'; readonly records: readonly TraceRecord[] }
+  /** In order of time. `addresses` are those of the clients by number; absent: made up. */
+  | {
+      readonly kind: 'trace';
+      readonly records: readonly TraceRecord[];
+      readonly addresses?: readonly Address[];
+    }
   /** So many clients, each of which thinks, connects, and waits for the end. */
   | { readonly kind: 'closed'; readonly clients: number; readonly think: Distribution };
 

@@ -15,19 +15,22 @@ const FIRST_V4 = 0x64400000;
 /** 2001:db8:: (RFC 3849). */
 const FIRST_V6 = 0x20010db8;
 const FIRST_PORT = 1024;
+const NO_PORT = -1;
 const PORTS = 65536 - FIRST_PORT;
 
 /** Clients with their addresses and ports, drawn by weight (Walker's alias method). */
 export class Clients {
   readonly count: number;
   private readonly random: Random;
-  private readonly addresses: readonly Address[];
+  private readonly addresses: Address[];
   private readonly addressOf: Int32Array;
   private readonly nextPort: Uint16Array;
   private readonly keep: Float64Array;
   private readonly alias: Int32Array;
+  private fixedPort = NO_PORT;
 
-  constructor(population: Population, family: Family, random: Random) {
+  /** @param known addresses of the first clients, each its own, which no translation hides */
+  constructor(population: Population, family: Family, random: Random, known: readonly Address[] = []) {
     const { count, zipf, nat } = population;
     this.count = count;
     this.random = random;
@@ -41,6 +44,10 @@ export class Clients {
       this.addressOf[i] = isShared ? shared++ % nat.addresses : own++;
     }
     this.addresses = Array.from({ length: own }, (_, i) => clientAddress(family, i));
+    for (const [client, address] of known.entries()) {
+      this.addressOf[client] = this.addresses.push(address) - 1;
+      own++;
+    }
     this.nextPort = new Uint16Array(own);
     this.keep = new Float64Array(count).fill(1);
     this.alias = Int32Array.from({ length: count }, (_, i) => i);
@@ -60,10 +67,20 @@ export class Clients {
 
   /** The next port of the client's address, in turn. */
   takePort(client: number): number {
+    if (this.fixedPort !== NO_PORT) {
+      const port = this.fixedPort;
+      this.fixedPort = NO_PORT;
+      return port;
+    }
     const at = this.addressOf[client]!;
     const port = this.nextPort[at]!;
     this.nextPort[at] = port + 1 === PORTS ? 0 : port + 1;
     return FIRST_PORT + port;
+  }
+
+  /** Says which port is taken next, whoever takes it. */
+  fixPort(port: number): void {
+    this.fixedPort = port;
   }
 
   private weigh(zipf: number): void {

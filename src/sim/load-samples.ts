@@ -3,6 +3,8 @@ import type { Server } from './servers.ts';
 
 /** Samples that are kept as a series; when there are more, every other one goes. */
 const MOST_KEPT = 400;
+/** Servers that have a series of their own. */
+const MOST_DETAILED = 24;
 
 /** Open connections of the servers that may be chosen, sampled at equal intervals. */
 export class LoadSamples {
@@ -15,13 +17,23 @@ export class LoadSamples {
   private cvSum = 0;
   private jainSum = 0;
   private stride = 1;
-  private series = { atMs: [] as number[], mean: [] as number[], max: [] as number[], min: [] as number[] };
+  private series;
 
-  /** @param weights by server, as the tables have them at present */
-  constructor(servers: readonly Server[], weights: ArrayLike<number>) {
+  /**
+   * @param weights by server, as the tables have them at present
+   * @param isDetailed whether a series is kept of each server
+   */
+  constructor(servers: readonly Server[], weights: ArrayLike<number>, isDetailed: boolean) {
     this.servers = servers;
     this.weights = weights;
     this.openSums = new Float64Array(servers.length);
+    this.series = {
+      atMs: [] as number[],
+      mean: [] as number[],
+      max: [] as number[],
+      min: [] as number[],
+      open: (isDetailed ? servers.slice(0, MOST_DETAILED) : []).map(() => [] as number[]),
+    };
   }
 
   /** @param isMeasured whether the warm-up is over */
@@ -78,6 +90,7 @@ export class LoadSamples {
     series.mean.push(mean);
     series.max.push(max);
     series.min.push(min);
+    for (const [i, values] of series.open.entries()) values.push(this.servers[i]!.open);
     if (series.atMs.length < MOST_KEPT) return;
     const everyOther = (values: number[]): number[] => values.filter((_, i) => i % 2 === 1);
     this.stride *= 2;
@@ -86,6 +99,7 @@ export class LoadSamples {
       mean: everyOther(series.mean),
       max: everyOther(series.max),
       min: everyOther(series.min),
+      open: series.open.map(everyOther),
     };
   }
 }

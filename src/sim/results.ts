@@ -84,4 +84,6 @@ export interface LoadSeries {
   readonly mean: readonly number[];
   readonly max: readonly number[];
   readonly min: readonly number[];
+  /** Open connections of each server, in the order of `servers`; of the first replication and the first 24 servers. */
+  readonly open: readonly (readonly number[])[];
 }

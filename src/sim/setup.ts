@@ -84,6 +84,7 @@ export function makeScene(
   const director = makeDirector(commands, schedulers, () => 0, 1);
   const service = pickService([...director.services()], wanted);
   checkService(service, workload);
+  checkClients(service, workload);
   const changed =
     scheduler === undefined ? commands : commands.map((c) => withScheduler(c, service, scheduler));
   const present = service.dests.map((dest) => dest.config()).reverse();
@@ -107,7 +108,7 @@ const nameOf = (service: ServiceKey): string => describeService(service, formatA
 function pickService(services: readonly Service[], wanted: ServiceKey | undefined): Service {
   if (wanted) {
     const found = services.find((service) => sameService(service, wanted));
-    if (!found) throw new SimulationProblem(`the rules have no service ${nameOf(wanted)}`);
+    if (!found) throw new SimulationProblem(`the rules have no service ${nameOf(wanted)}`, 'service:');
     return found;
   }
   if (services.length === 1) return services[0]!;
@@ -122,10 +123,23 @@ function checkService(service: Service, { model }: Workload): void {
     throw new SimulationProblem(`${nameOf(service)}: one-packet scheduling is not simulated`);
   }
   if (service.isPersistent && model === 'counters') {
-    throw new SimulationProblem(`${nameOf(service)} is persistent, which needs 'model: entries'`);
+    throw new SimulationProblem(`${nameOf(service)} is persistent, which needs 'model: entries'`, 'model:');
   }
   if (service.protocol === PROTOCOL.SCTP && model === 'entries') {
-    throw new SimulationProblem(`${nameOf(service)}: SCTP is simulated with 'model: counters' only`);
+    throw new SimulationProblem(
+      `${nameOf(service)}: SCTP is simulated with 'model: counters' only`,
+      'model:',
+    );
+  }
+}
+
+function checkClients(service: Service, { arrivals }: Workload): void {
+  const known = arrivals.kind === 'trace' ? arrivals.addresses : undefined;
+  if (known?.some(({ family }) => family !== service.family)) {
+    throw new SimulationProblem(
+      `${nameOf(service)} and the clients of the trace are of two address families`,
+      'arrivals:',
+    );
   }
 }
 
@@ -148,5 +162,7 @@ function addedServers({ churn }: Workload, present: readonly DestConfig[]): Dest
 function checkNamed(workload: Workload, servers: readonly DestKey[]): void {
   const named = [...workload.servers.each, ...workload.churn].map(({ server }) => server);
   const unknown = named.find((server) => !servers.some((each) => sameServer(each, server)));
-  if (unknown) throw new SimulationProblem(`the service has no server ${serverName(unknown)}`);
+  if (!unknown) return;
+  const name = serverName(unknown);
+  throw new SimulationProblem(`the service has no server ${name}`, name);
 }

@@ -7,7 +7,7 @@ import { type Random, randomStream, STREAM } from './random.ts';
 import type { RunResult } from './results.ts';
 import { capacityOf } from './servers.ts';
 import type { Scene } from './setup.ts';
-import { EVENT, modelOf, Traffic } from './traffic.ts';
+import { type Agenda, EVENT, modelOf, Traffic } from './traffic.ts';
 import type { Workload } from './workload.ts';
 
 /** An event is its kind and which of them, in one number. */
@@ -53,10 +53,11 @@ export class Simulation {
     this.workload = workload;
     this.identity = identity;
     const stream = (id: number): Random => randomStream(identity.seed, identity.replication, id);
-    this.traffic = new Traffic(scene, workload, schedulers, stream, {
+    const agenda: Agenda = {
       plan: (at, kind, which) => this.queue.push(which * KINDS + kind, at),
       clientDone: (client, now) => this.thinkAgain(client, now),
-    });
+    };
+    this.traffic = new Traffic(scene, workload, schedulers, stream, agenda, identity.replication === 0);
     const { arrivals, longLived } = workload;
     this.work = sampler(workload.serviceTime, stream(STREAM.WORK));
     this.kinds = stream(STREAM.KINDS);
@@ -140,6 +141,7 @@ export class Simulation {
     const { share } = this.workload.longLived;
     const isLongLived = share > 0 && this.kinds() < share;
     const work = this.work();
+    if (record?.port !== undefined) this.traffic.clients.fixPort(record.port);
     this.traffic.arrive(
       record && record.client >= 0 ? record.client : client,
       isLongLived ? NO_WORK : record && record.workMs >= 0 ? record.workMs : work,

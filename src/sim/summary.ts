@@ -8,6 +8,8 @@ export interface Metric {
   readonly name: string;
   readonly unit: MetricUnit;
   readonly meaning: string;
+  /** Which of two values one would rather have. */
+  readonly better: 'lower' | 'higher';
   readonly of: (run: RunResult) => number;
 }
 
@@ -16,45 +18,81 @@ const shareOf = (count: number, { outcomes }: RunResult): number =>
 
 /** What is told of every scheduler, in the order of the tables. */
 export const METRICS: readonly Metric[] = [
-  { name: 'mean', unit: 'ms', meaning: 'response time, mean', of: (run) => run.response.mean },
-  { name: 'p50', unit: 'ms', meaning: 'response time, median', of: (run) => run.response.p50 },
-  { name: 'p90', unit: 'ms', meaning: 'response time, 90 % are below', of: (run) => run.response.p90 },
-  { name: 'p99', unit: 'ms', meaning: 'response time, 99 % are below', of: (run) => run.response.p99 },
-  { name: 'p99.9', unit: 'ms', meaning: 'response time, 99.9 % are below', of: (run) => run.response.p999 },
+  {
+    name: 'mean',
+    unit: 'ms',
+    meaning: 'response time, mean',
+    better: 'lower',
+    of: (run) => run.response.mean,
+  },
+  {
+    name: 'p50',
+    unit: 'ms',
+    meaning: 'response time, median',
+    better: 'lower',
+    of: (run) => run.response.p50,
+  },
+  {
+    name: 'p90',
+    unit: 'ms',
+    meaning: 'response time, 90 % are below',
+    better: 'lower',
+    of: (run) => run.response.p90,
+  },
+  {
+    name: 'p99',
+    unit: 'ms',
+    meaning: 'response time, 99 % are below',
+    better: 'lower',
+    of: (run) => run.response.p99,
+  },
+  {
+    name: 'p99.9',
+    unit: 'ms',
+    meaning: 'response time, 99.9 % are below',
+    better: 'lower',
+    of: (run) => run.response.p999,
+  },
   {
     name: 'imbalance',
     unit: 'ratio',
     meaning: 'open connections by weight: highest by average',
+    better: 'lower',
     of: (run) => run.imbalance.maxOverMean,
   },
   {
     name: 'cv',
     unit: 'ratio',
     meaning: 'open connections by weight: coefficient of variation',
+    better: 'lower',
     of: (run) => run.imbalance.cv,
   },
   {
     name: 'jain',
     unit: 'ratio',
     meaning: "open connections by weight: Jain's index",
+    better: 'higher',
     of: (run) => run.imbalance.jain,
   },
   {
     name: 'refused',
     unit: 'share',
     meaning: 'connections that got no server, or were reset by theirs',
+    better: 'lower',
     of: (run) => shareOf(run.outcomes.noServer + run.outcomes.tableFull + run.outcomes.byServer, run),
   },
   {
     name: 'broken',
     unit: 'share',
     meaning: 'connections begun and not answered',
+    better: 'lower',
     of: (run) => shareOf(run.outcomes.broken, run),
   },
   {
     name: 'moved',
     unit: 'share',
     meaning: 'clients sent elsewhere after an event although their server was to be had, all events together',
+    better: 'lower',
     of: movedShare,
   },
 ];

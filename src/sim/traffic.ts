@@ -44,13 +44,17 @@ export class Traffic {
   private readonly responses = new Histogram();
   private readonly tally = { arrived: 0, noServer: 0, tableFull: 0, byServer: 0, broken: 0 };
 
-  /** @param stream makes the generator of a stream */
+  /**
+   * @param stream makes the generator of a stream
+   * @param isDetailed whether the load of each server is told over time
+   */
   constructor(
     scene: Scene,
     workload: Workload,
     schedulers: readonly SchedulerSpec[],
     stream: (id: number) => Random,
     agenda: Agenda,
+    isDetailed: boolean,
   ) {
     this.scene = scene;
     this.workload = workload;
@@ -58,14 +62,19 @@ export class Traffic {
     this.routes = stream(STREAM.ROUTES);
     this.servers = scene.servers.map((_, i) => this.makeServer(i));
     this.weights = Float64Array.from(scene.servers, ({ weight }, i) => (i < scene.atStart ? weight : -1));
-    this.clients = new Clients(population(workload), scene.service.family, stream(STREAM.CLIENTS));
+    this.clients = new Clients(
+      population(workload),
+      scene.service.family,
+      stream(STREAM.CLIENTS),
+      workload.arrivals.kind === 'trace' ? workload.arrivals.addresses : [],
+    );
     this.fronts = Array.from({ length: workload.directors.count }, (_, i) => {
       const random = stream(STREAM.DIRECTORS + i);
       return workload.model === 'counters'
         ? new CounterFront(scene, schedulers, random, this.clients, this.jobs)
         : new EntryFront(scene, schedulers, random, this.clients, this.jobs, workload.tableSize);
     });
-    this.samples = new LoadSamples(this.servers, this.weights);
+    this.samples = new LoadSamples(this.servers, this.weights, isDetailed);
     this.disruption = new Disruption(this.clients.count, this.servers, this.weights);
   }
 

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { parseAddress } from '../core/address.ts';
-import { PROTOCOL, type ServiceKey } from '../core/config.ts';
+import { type DestKey, PROTOCOL, type ServiceKey } from '../core/config.ts';
 import type { Arrivals } from './arrivals.ts';
+import { parseCapture } from './capture/capture.ts';
 import type { ServerModel } from './servers.ts';
 import { type FileProblem, parseTrace } from './trace.ts';
 import { type Churn, DEFAULT_SERVER, WORKLOAD_DEFAULTS, type Workload } from './workload.ts';
@@ -21,14 +22,19 @@ export interface ParsedWorkload {
 /** A mistake, and the file that it is in: '' for the workload file itself. */
 export type WorkloadProblem = FileProblem & { readonly file: string };
 
+/** What is in a trace: text, or the bytes of a capture; or why it cannot be read. */
+export type TraceContent = string | Uint8Array | Error;
+
 /**
  * Reads a workload in YAML.
- * @param readTrace the text of a trace by its name in the file, or why it cannot be read
+ * @param readTrace the content of a trace by its name in the file
+ * @param services those of the rules: if there is one only, a capture is searched for connections to it
  * @returns all mistakes, in the order of the file, if there are any
  */
 export function parseWorkload(
   text: string,
-  readTrace: (name: string) => string | Error,
+  readTrace: (name: string) => TraceContent,
+  services: readonly ServiceKey[] = [],
 ): ParsedWorkload | readonly WorkloadProblem[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -52,7 +58,7 @@ export function parseWorkload(
     });
     return found.sort((a, b) => a.line - b.line || a.column - b.column);
   }
-  return assemble(parsed.output, place, readTrace);
+  return assemble(parsed.output, place, readTrace, services);
 }
 
 type Place = (path: readonly PropertyKey[], ofKey: boolean) => { file: string; line: number; column: number };
@@ -60,7 +66,8 @@ type Place = (path: readonly PropertyKey[], ofKey: boolean) => { file: string; l
 function assemble(
   file: WorkloadFile,
   place: Place,
-  readTrace: (name: string) => string | Error,
+  readTrace: (name: string) => TraceContent,
+  services: readonly ServiceKey[],
 ): ParsedWorkload | readonly WorkloadProblem[] {
   const problems: WorkloadProblem[] = [];
   const service = file.service === undefined ? undefined : parseService(file.service);
@@ -76,7 +83,8 @@ function assemble(
     const message = "expected 'default' or a server as ADDRESS:PORT";
     problems.push({ ...place(['servers', name], true), message });
   }
-  const arrivals = readArrivals(file, place, readTrace);
+  const only = services.length === 1 ? services[0] : undefined;
+  const arrivals = readArrivals(file, place, readTrace, service ?? only);
   if ('message' in arrivals) problems.push(arrivals);
   if ('message' in arrivals || problems.length > 0) return problems;
   const models = each.flatMap(({ server, model }) => (server ? [{ server, model }] : []));
@@ -112,13 +120,33 @@ function workloadOf(file: WorkloadFile, arrivals: Arrivals, each: Workload['serv
 function readArrivals(
   { arrivals }: WorkloadFile,
   place: Place,
-  readTrace: (name: string) => string | Error,
+  readTrace: (name: string) => TraceContent,
+  service: ServiceKey | undefined,
 ): Arrivals | WorkloadProblem {
   if (arrivals.kind !== 'trace') return arrivals;
-  const text = readTrace(arrivals.file);
-  if (typeof text !== 'string') return { ...place(['arrivals', 'file'], false), message: text.message };
-  const records = parseTrace(text);
-  return 'message' in records ? { ...records, file: arrivals.file } : { kind: 'trace', records };
+  const content = readTrace(arrivals.file);
+  const problem = (key: 'file' | 'to' | 'work', message: string): WorkloadProblem => {
+    return { ...place(['arrivals', key], arrivals[key] !== undefined && key !== 'file'), message };
+  };
+  if (content instanceof Error) return problem('file', content.message);
+  if (typeof content === 'string') {
+    const key = arrivals.to ? 'to' : arrivals.work ? 'work' : undefined;
+    if (key) return problem(key, `'${key}' is for captures; ${arrivals.file} is none`);
+    const records = parseTrace(content);
+    return 'message' in records ? { ...records, file: arrivals.file } : { kind: 'trace', records };
+  }
+  const to = capturedService(arrivals.to, service);
+  if (!to) return problem('to', "expected 'to: ADDRESS:PORT', the service that the capture was taken of");
+  const captured = parseCapture(content, to, arrivals.work === 'duration');
+  if (typeof captured !== 'string') return { kind: 'trace', ...captured };
+  return { file: arrivals.file, line: 1, column: 1, message: captured };
+}
+
+/** What a capture's connections are to: the service, if need be at another address. */
+function capturedService(to: DestKey | undefined, service: ServiceKey | undefined): ServiceKey | undefined {
+  if (!to) return service?.fwmark === 0 ? service : undefined;
+  const protocol = service?.protocol ?? PROTOCOL.TCP;
+  return { protocol, family: to.addr.family, addr: to.addr, port: to.port, fwmark: 0 };
 }
 
 function serverModel({ speed, concurrency, discipline, backlog }: ModelFile): ServerModel {

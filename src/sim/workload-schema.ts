@@ -46,19 +46,25 @@ const whole = (limit: number, most = Number.MAX_SAFE_INTEGER) => {
 const SHARE_WANTED = 'expected a share from 0 to 1, or a percentage such as 5%';
 
 const share = v.pipe(
-  v.union([v.number(), v.pipe(v.string(), v.regex(PERCENT))], SHARE_WANTED),
+  v.union(
+    [v.pipe(v.number(), v.minValue(0), v.maxValue(1)), v.pipe(v.string(), v.regex(PERCENT))],
+    SHARE_WANTED,
+  ),
   v.transform((value) => (typeof value === 'number' ? value : Number.parseFloat(value) / 100)),
   v.minValue(0, SHARE_WANTED),
   v.maxValue(1, SHARE_WANTED),
 );
 
+const SERVER_WANTED = 'expected a server as ADDRESS:PORT or [IPV6]:PORT';
+
 /** `ADDRESS:PORT`, `[IPV6]:PORT`. */
 const server = v.pipe(
-  v.string('expected a server as ADDRESS:PORT'),
+  v.string(SERVER_WANTED),
+  v.regex(SERVER, SERVER_WANTED),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
     const key = parseServer(dataset.value);
     if (key) return key;
-    addIssue({ message: 'expected a server as ADDRESS:PORT or [IPV6]:PORT' });
+    addIssue({ message: SERVER_WANTED });
     return NEVER;
   }),
 );
@@ -107,7 +113,12 @@ const arrivals = v.variant('kind', [
     burstMean: longTime,
   }),
   v.strictObject({ kind: v.literal('diurnal'), rate, swing: share, period: longTime }),
-  v.strictObject({ kind: v.literal('trace'), file: v.string('expected the name of a CSV file') }),
+  v.strictObject({
+    kind: v.literal('trace'),
+    file: v.string('expected the name of a CSV file or a capture'),
+    to: v.optional(server),
+    work: v.optional(v.picklist(['model', 'duration'], 'expected model or duration')),
+  }),
   v.strictObject({ kind: v.literal('closed'), clients: whole(1), think: distribution }),
 ]);
 

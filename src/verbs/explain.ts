@@ -1,10 +1,11 @@
+import { connectToDirector } from '../control/client.ts';
 import { AF_INET, ipv4, ipv6 } from '../core/address.ts';
 import { type DestKey, PROTOCOL } from '../core/config.ts';
+import { IpvsError } from '../core/errors.ts';
+import type { ExplainRequest, Explanation } from '../core/explanation.ts';
 import type { Flow } from '../core/flow.ts';
-import type { Service } from '../core/service.ts';
-import { type Explanation, explainNext } from '../sim/explain.ts';
 import { randomStream, STREAM } from '../sim/random.ts';
-import { makeDirector, sameServer, serverName } from '../sim/setup.ts';
+import { makeDirector } from '../sim/setup.ts';
 import { schedulers } from '../sim/simulate.ts';
 import { parseServer } from '../sim/workload-schema.ts';
 import { expectPositionals, parseVerbArgs, UsageError } from './arguments.ts';
@@ -28,41 +29,48 @@ const MARKED_PORT = 80;
 const MARKED_V4 = ipv4(0xc0000201);
 const MARKED_V6 = ipv6(0x20010db8, 0, 0xffff, 1);
 
-interface Request {
-  readonly rules: string;
-  readonly flow: Flow;
-  readonly times: number;
-  readonly without: readonly DestKey[];
+interface Request extends ExplainRequest {
+  /** `undefined`: the director that runs. */
+  readonly rules: string | undefined;
   readonly asJson: boolean;
 }
 
-/** `uipvs explain --rules FILE -t VIP:PORT --from ADDRESS:PORT`: which server, and why. */
+/** `uipvs explain [--rules FILE] -t VIP:PORT --from ADDRESS:PORT`: which server, and why. */
 export async function runExplain(args: readonly string[], terminal: Terminal): Promise<number> {
   const request = parseRequest(args);
-  const { flow, times } = request;
   try {
-    const commands = await readRules(request.rules);
-    const director = makeDirector(commands, schedulers, randomStream(1, 0, STREAM.DIRECTORS), times * 2);
-    const service = director.config.services.lookup(flow.protocol, flow.vaddr, flow.vport, flow.fwmark);
-    if (!service) throw new InputError(`${request.rules}: the rules have no such service`);
-    for (const key of request.without) {
-      if (!service.dests.some((dest) => sameServer(dest, key))) {
-        throw new InputError(`${request.rules}: the service has no server ${serverName(key)}`);
-      }
-      director.apply({ op: 'delete-dest', service, dest: key }, 0);
-    }
-    const explanations = Array.from({ length: times }, (_, i) => {
-      return explainNext(director, service, { ...flow, cport: (flow.cport + i) & 0xffff }, 0);
-    });
+    const explanations = await (request.rules === undefined
+      ? askDirector(request)
+      : askRules(request.rules, request));
     const text = request.asJson
       ? `${JSON.stringify(explanations, undefined, 1)}\n`
-      : explanations.map((each) => explanationText(each, service)).join('\n');
+      : explanations.map(explanationText).join('\n');
     await terminal.print(text);
     return explanations.every(({ server }) => server !== '') ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!(error instanceof InputError || error instanceof IpvsError)) throw error;
     terminal.complain(`explain: ${error.message}`);
     return 1;
+  }
+}
+
+async function askDirector({ flow, times, without }: ExplainRequest): Promise<readonly Explanation[]> {
+  const director = await connectToDirector({ autostart: false });
+  try {
+    return await director.ask({ query: 'explain', request: { flow, times, without } });
+  } finally {
+    director.close();
+  }
+}
+
+/** @throws InputError */
+async function askRules(file: string, request: ExplainRequest): Promise<readonly Explanation[]> {
+  const commands = await readRules(file);
+  const director = makeDirector(commands, schedulers, randomStream(1, 0, STREAM.DIRECTORS), 1);
+  try {
+    return director.ask({ query: 'explain', request }, 0);
+  } catch (error) {
+    throw error instanceof IpvsError ? new InputError(`${file}: ${error.message}`) : error;
   }
 }
 
@@ -70,7 +78,6 @@ function parseRequest(args: readonly string[]): Request {
   const { values, positionals } = parseVerbArgs('explain', args, OPTIONS);
   expectPositionals('explain', positionals, 0);
   const { rules, from } = values;
-  if (rules === undefined) throw new UsageError('explain: --rules FILE is missing');
   if (from === undefined) throw new UsageError('explain: --from ADDRESS:PORT is missing');
   const client = endpoint('from', from);
   const times = Number(values.times);
@@ -112,17 +119,18 @@ function endpoint(option: string, text: string): DestKey {
   throw new UsageError(`explain: ${dashes}${option}: expected ADDRESS:PORT; found '${text}'`);
 }
 
-function explanationText(
-  { client, server, reason, scheduler, state, candidates }: Explanation,
-  service: Service,
-): string {
+function explanationText(explanation: Explanation): string {
+  const { client, server, reason, scheduler, state, candidates, persistentSec } = explanation;
   const why = {
     scheduler: `chosen by ${scheduler}`,
-    template: `kept there by the client's template (persistent ${service.timeoutSec} s)`,
+    template: `kept there by the client's template (persistent ${persistentSec} s)`,
+    connection: 'it is an open connection',
+    'server deleted': 'it is an open connection, whose server was deleted: its packets are dropped',
     'nobody may be chosen': 'nobody may be chosen',
+    'not scheduled': 'the service does not schedule it',
   }[reason];
   const lines = [`${client} -> ${server || 'refused'}: ${why}`];
-  if (state !== '' && reason !== 'template') lines.push(`  ${state}`);
+  if (state !== '' && (reason === 'scheduler' || reason === 'nobody may be chosen')) lines.push(`  ${state}`);
   for (const each of candidates) {
     const load = `weight ${each.weight}, active ${each.active}, inactive ${each.inactive}, overhead ${each.overhead}`;
     const mark = each.server === server ? '*' : ' ';

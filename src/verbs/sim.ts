@@ -1,24 +1,29 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { formatAddress } from '../core/address.ts';
 import type { Command } from '../core/commands.ts';
+import type { ServiceKey } from '../core/config.ts';
 import { describeService } from '../core/service.ts';
 import { type Assertion, holds, parseAssertion } from '../sim/assertion.ts';
+import { isCapture } from '../sim/capture/capture.ts';
 import { SimulationProblem } from '../sim/problem.ts';
 import type { RunResult } from '../sim/results.ts';
-import { makeScene } from '../sim/setup.ts';
+import { makeDirector, makeScene } from '../sim/setup.ts';
 import { schedulers as knownSchedulers } from '../sim/simulate.ts';
 import { offeredLoad } from '../sim/simulation.ts';
 import { METRICS, summarise } from '../sim/summary.ts';
 import { type ParsedWorkload, parseWorkload } from '../sim/workload-file.ts';
 import { expectPositionals, parseVerbArgs, UsageError } from './arguments.ts';
 import { outcomeCsv } from './laboratory/csv.ts';
-import { type Outcome, outcomeJson } from './laboratory/outcome.ts';
+import { formatValue } from './laboratory/format.ts';
+import { readAssets } from './laboratory/html/assets.ts';
+import { outcomeHtml } from './laboratory/html/document.ts';
+import { type InputFile, type Outcome, outcomeJson } from './laboratory/outcome.ts';
 import { InputError, readInput, readRules } from './laboratory/rules-file.ts';
 import { Runner } from './laboratory/runner.ts';
-import { formatValue, outcomeText } from './laboratory/text.ts';
+import { outcomeText } from './laboratory/text.ts';
 import type { Terminal } from './terminal.ts';
 
 const OPTIONS = {
@@ -27,6 +32,7 @@ const OPTIONS = {
   seed: { type: 'string', default: '1' },
   assert: { type: 'string', multiple: true },
   workers: { type: 'string' },
+  html: { type: 'string' },
   json: { type: 'boolean', default: false },
   csv: { type: 'boolean', default: false },
   timing: { type: 'boolean', default: false },
@@ -48,6 +54,8 @@ interface Request {
   readonly assertions: readonly Assertion[];
   readonly workers: number;
   readonly form: 'text' | 'json' | 'csv';
+  /** Where to write the page; `undefined`: nowhere. */
+  readonly html: string | undefined;
   readonly timing: boolean;
 }
 
@@ -55,6 +63,7 @@ interface Request {
 interface Input extends ParsedWorkload {
   readonly commands: readonly Command[];
   readonly hash: string;
+  readonly files: readonly InputFile[];
 }
 
 /** `uipvs sim RULES WORKLOAD.yaml`: simulates rules against a workload. */
@@ -65,9 +74,20 @@ export async function runSim(args: readonly string[], terminal: Terminal): Promi
     return await compare(request, input, terminal);
   } catch (error) {
     if (!(error instanceof InputError || error instanceof SimulationProblem)) throw error;
-    for (const line of error.message.split('\n')) terminal.complain(`sim: ${line}`);
+    const text = error instanceof SimulationProblem ? located(error, request.workloadFile) : error.message;
+    for (const line of text.split('\n')) terminal.complain(`sim: ${line}`);
     return STATUS.FAILED;
   }
+}
+
+/** With the place in the workload of what the problem is about. */
+function located({ message, mention }: SimulationProblem, workloadFile: string): string {
+  if (mention === undefined) return message;
+  const text = readInput(workloadFile);
+  const at = text.indexOf(mention);
+  if (at < 0) return `${workloadFile}: ${message}`;
+  const before = text.slice(0, at).split('\n');
+  return `${workloadFile}:${before.length}:${before.at(-1)!.length + 1}: ${message}`;
 }
 
 function parseRequest(args: readonly string[]): Request {
@@ -91,6 +111,7 @@ function parseRequest(args: readonly string[]): Request {
     assertions,
     workers: wholeNumber('workers', values.workers ?? String(availableParallelism()), 1, MOST_WORKERS),
     form: values.json ? 'json' : values.csv ? 'csv' : 'text',
+    html: values.html,
     timing: values.timing,
   };
 }
@@ -103,22 +124,42 @@ function wholeNumber(option: string, text: string, least: number, most: number):
 
 async function readInputs({ rulesFile, workloadFile }: Request): Promise<Input> {
   const commands = await readRules(rulesFile);
+  const rules = readInput(rulesFile);
   const text = readInput(workloadFile);
-  const hash = createHash('sha256').update(readInput(rulesFile)).update('\0').update(text);
-  const parsed = parseWorkload(text, (name) => {
-    try {
-      const trace = readFileSync(join(dirname(workloadFile), name), 'utf8');
-      hash.update('\0').update(trace);
-      return trace;
-    } catch (error) {
-      return new Error(`the trace cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  });
-  if ('workload' in parsed) return { ...parsed, commands, hash: hash.digest('hex') };
+  const hash = createHash('sha256').update(rules).update('\0').update(text);
+  const files = [describeInput(rulesFile, rules), describeInput(workloadFile, text)];
+  const parsed = parseWorkload(
+    text,
+    (name) => {
+      const path = join(dirname(workloadFile), name);
+      try {
+        const trace = readFileSync(path);
+        hash.update('\0').update(trace);
+        files.push(describeInput(path, trace));
+        return isCapture(trace) ? trace : trace.toString();
+      } catch (error) {
+        return new Error(
+          `the trace cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    },
+    servicesOf(commands),
+  );
+  if ('workload' in parsed) return { ...parsed, commands, hash: hash.digest('hex'), files };
   const lines = parsed.map(({ file, line, column, message }) => {
     return `${file === '' ? workloadFile : join(dirname(workloadFile), file)}:${line}:${column}: ${message}`;
   });
   throw new InputError(lines.join('\n'));
+}
+
+function servicesOf(commands: readonly Command[]): ServiceKey[] {
+  return [...makeDirector(commands, knownSchedulers, () => 0, 1).services()].map((service) =>
+    service.config(),
+  );
+}
+
+function describeInput(file: string, content: string | Uint8Array): InputFile {
+  return { file, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
 async function compare(request: Request, input: Input, terminal: Terminal): Promise<number> {
@@ -151,6 +192,7 @@ async function compare(request: Request, input: Input, terminal: Terminal): Prom
     seed: request.seed,
     replications: Math.max(...runs.map(({ length }) => length)),
     inputHash: input.hash,
+    inputs: input.files,
     service: describeService(scene.service, formatAddress),
     serverCount: scene.atStart,
     offeredLoad: offeredLoad(scene, workload),
@@ -158,11 +200,24 @@ async function compare(request: Request, input: Input, terminal: Terminal): Prom
     schedulers: summarise(runs),
   };
   const print = { text: outcomeText, json: outcomeJson, csv: outcomeCsv }[request.form];
+  if (request.html !== undefined) writePage(request.html, outcome);
   await terminal.print(print(outcome));
   if (request.timing) terminal.complain(timingLine(results, cpuMs));
   const failed = judge(request.assertions, outcome, terminal);
   if (interrupted) return STATUS.INTERRUPTED;
   return failed ? STATUS.ASSERTION : STATUS.OK;
+}
+
+/** @throws InputError if the file cannot be written */
+function writePage(file: string, outcome: Outcome): void {
+  const page = outcomeHtml(outcome, readAssets());
+  try {
+    writeFileSync(file, page);
+  } catch (error) {
+    throw new InputError(
+      `${file}: cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 /** Whole runs; if there are none, those that were stopped. */
@@ -189,8 +244,13 @@ function judge(assertions: readonly Assertion[], { schedulers }: Outcome, termin
 
 function commandLine({ rulesFile, workloadFile, compare: names, repeat, seed }: Request): string {
   const list = names[0] === undefined ? '' : ` --compare ${names.join(',')}`;
-  return `uipvs sim ${rulesFile} ${workloadFile}${list} --repeat ${repeat} --seed ${seed}`;
+  const files = `${shellWord(rulesFile)} ${shellWord(workloadFile)}`;
+  return `uipvs sim ${files}${list} --repeat ${repeat} --seed ${seed}`;
 }
+
+/** Quoted if a shell would read it as something else. */
+const shellWord = (word: string): string =>
+  /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 function timingLine(results: readonly (RunResult | undefined)[], cpuMs: number): string {
   const events = results.reduce((sum, result) => sum + (result?.events ?? 0), 0);

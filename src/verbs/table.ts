@@ -126,6 +126,7 @@ export const VERBS = {
       ['--seed N', 'where random numbers begin, 1 by default'],
       ['--assert CLAIM', 'such as p99<8ms or refused<=1%; status 3 if it does not hold; may be repeated'],
       ['--workers N', 'threads, as many as there are processors by default; results do not depend on them'],
+      ['--html FILE', 'write one page with charts too, that needs nothing else'],
       ['--json', 'everything, for programs'],
       ['--csv', 'one line for each scheduler and replication'],
       ['--timing', 'tell on standard error how long an event took'],
@@ -133,10 +134,10 @@ export const VERBS = {
     words: 'file',
   },
   explain: {
-    usage: '--rules FILE -t|-u|-f SERVICE --from ADDRESS:PORT [OPTION]...',
-    summary: 'say which server a client would get under a file of rules, and why',
+    usage: '-t|-u|-f SERVICE --from ADDRESS:PORT [OPTION]...',
+    summary: 'say which server a client would get, and why; nothing is changed by it',
     options: [
-      ['--rules FILE', 'the rules, as ipvsadm -S writes them'],
+      ['--rules FILE', 'ask rules, as ipvsadm -S writes them, instead of the director that runs'],
       ['-t, --tcp-service ADDRESS', 'the virtual service, as ADDRESS:PORT'],
       ['-u, --udp-service ADDRESS', 'the virtual service, as ADDRESS:PORT'],
       ['-f, --fwmark-service MARK', 'the virtual service of a firewall mark'],

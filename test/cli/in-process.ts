@@ -30,8 +30,9 @@ const SCHEDULERS: readonly SchedulerSpec[] = SCHEDULER_NAMES.map((name) => ({
   create: () => ({ schedule: () => -1 }),
 }));
 
-const read = (path: string): string =>
-  readFileSync(new URL(`../golden/etc/${path}`, import.meta.url), 'utf8');
+/** The compiled module reads the same files. */
+const HERE = import.meta.url.replace('/dist/test/', '/test/');
+const read = (path: string): string => readFileSync(new URL(`../golden/etc/${path}`, HERE), 'utf8');
 
 /** The names that were known where the recordings were made. */
 export const RECORDED_NAMES = new FileNames(read('hosts'), read('services'));

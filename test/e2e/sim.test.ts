@@ -82,6 +82,19 @@ describe('uipvs sim', () => {
 
   test.each([
     {
+      more: 'churn: [{ do: drain, at: 1s, server: 10.0.0.9:80 }]\n',
+      says: ':5:38: the service has no server 10.0.0.9:80',
+    },
+    { more: 'service: tcp 10.0.0.7:80\n', says: ':5:1: the rules have no service TCP 10.0.0.7:80' },
+  ])('what does not fit the rules is told with its place: $says', async ({ more, says }) => {
+    const files = [write('r', RULES), write('w.yaml', WORKLOAD + more)];
+    const { status, stderr } = await uipvs('sim', ...files);
+    expect(status).toBe(1);
+    expect(stderr).toBe(`uipvs: sim: ${files[1]}${says}\n`);
+  });
+
+  test.each([
+    {
       rules: '-A -t 10.0.0.1:80 -s rr\n  -a -t 10.0.0.9:80 -r 10.0.0.2:80\n',
       says: ':2:9: there is no service TCP 10.0.0.9:80',
     },

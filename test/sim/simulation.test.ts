@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { formatAddress } from '../../src/core/address.ts';
 import { SERVICE_FLAG } from '../../src/core/config.ts';
+import type { SchedulerSpec } from '../../src/core/scheduler.ts';
 import { prepare, simulate } from '../../src/sim/simulate.ts';
 import type { Churn, Workload } from '../../src/sim/workload.ts';
-import { destConfig } from '../support/core.ts';
+import { address, destConfig } from '../support/core.ts';
 import { rules, run, workload } from './fixture.ts';
 import './close.ts';
 
@@ -124,6 +126,30 @@ test('directors of their own each begin a round of their own', () => {
   });
   const { servers } = run(rules('rr', 4), load);
   expect(servers.filter(({ connections }) => connections > 0)).toHaveLength(1);
+});
+
+test('recorded clients come from their own addresses and ports', () => {
+  const addresses = ['198.51.100.1', '198.51.100.2', '198.51.100.3'].map(address);
+  const records = addresses.map((_, client) => ({ atMs: client, client, workMs: 1, port: 7000 + client }));
+  const load = small({ connections: 3, arrivals: { kind: 'trace', records, addresses } });
+  const flows: string[] = [];
+  const spy: SchedulerSpec = {
+    name: 'spy',
+    create: () => ({
+      schedule: (_dests, { caddr, cport }) => {
+        flows.push(`${formatAddress(caddr)} ${cport}`);
+        return 0;
+      },
+    }),
+  };
+  simulate({ commands: rules('spy', 2), workload: load, seed: 1, replication: 0, schedulers: [spy] });
+  expect(flows).toEqual(['198.51.100.1 7000', '198.51.100.2 7001', '198.51.100.3 7002']);
+});
+
+test('recorded clients of another family than the service are refused', () => {
+  const records = [{ atMs: 0, client: 0, workMs: 1 }];
+  const load = small({ arrivals: { kind: 'trace', records, addresses: [address('2001:db8::1')] } });
+  expect(() => run(rules('rr', 2), load)).toThrow('clients of the trace are of two address families');
 });
 
 test.each([

@@ -5,10 +5,12 @@ const BASE = `\
 connections: 10
 serviceTime: { kind: exponential, mean: 10ms }
 `;
+const FILES: Readonly<Record<string, string | Uint8Array>> = {
+  'a.csv': 'time_s,client\n0,1\nx,2\n',
+  'b.pcap': Uint8Array.from([0xa1, 0xb2, 0xc3, 0xd4, 0]),
+};
 const read = (text: string): string[] => {
-  const parsed = parseWorkload(text, (name) =>
-    name === 'a.csv' ? 'time_s,client\n0,1\nx,2\n' : new Error('no file'),
-  );
+  const parsed = parseWorkload(text, (name) => FILES[name] ?? new Error('no file'));
   if ('workload' in parsed) return [];
   return parsed.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`);
 };
@@ -57,6 +59,18 @@ test.each([
   {
     text: `${BASE}arrivals: { kind: trace, file: a.csv }\n`,
     says: ["a.csv:3:1: expected a number for time_s; found 'x'"],
+  },
+  {
+    text: `${BASE}arrivals: { kind: trace, file: a.csv, to: 10.0.0.1:80 }\n`,
+    says: [":3:39: 'to' is for captures; a.csv is none"],
+  },
+  {
+    text: `${BASE}arrivals: { kind: trace, file: b.pcap }\n`,
+    says: [":3:11: expected 'to: ADDRESS:PORT', the service that the capture was taken of"],
+  },
+  {
+    text: `${BASE}arrivals: { kind: trace, file: b.pcap, to: 10.0.0.1:80 }\n`,
+    says: ['b.pcap:1:1: at byte 0: the header has 24 bytes; 5 are left'],
   },
   {
     text: `${BASE}arrivals: { kind: poisson, rate: 1 }\nservers: { web: {} }\nservice: http\n`,

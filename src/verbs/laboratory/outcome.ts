@@ -3,6 +3,12 @@ import type { SchedulerSummary } from '../../sim/summary.ts';
 /** Version of the form of the JSON output. */
 const JSON_SCHEMA = 'uipvs-sim/1';
 
+/** A file that was read, as `sha256sum` tells it. */
+export interface InputFile {
+  readonly file: string;
+  readonly sha256: string;
+}
+
 /** All that is told of a comparison. */
 export interface Outcome {
   /** Version of the program. */
@@ -13,6 +19,8 @@ export interface Outcome {
   readonly replications: number;
   /** SHA-256 over rules, workload and trace, hexadecimal. */
   readonly inputHash: string;
+  /** The files themselves, in that order. */
+  readonly inputs: readonly InputFile[];
   /** People's name of the service. */
   readonly service: string;
   readonly serverCount: number;

@@ -1,13 +1,11 @@
-import type { Estimate, PairedDifference } from '../../sim/statistics.ts';
-import { METRICS, type MetricUnit, type SchedulerSummary } from '../../sim/summary.ts';
+import { METRICS, type SchedulerSummary } from '../../sim/summary.ts';
+import { churnSummaries, serverSummaries } from './averages.ts';
+import { findings } from './findings.ts';
+import { digits, formatEstimate, formatValue, significance } from './format.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Below these p-values a difference is marked with two stars, and with one. */
-const VERY_SIGNIFICANT = 0.01;
-const SIGNIFICANT = 0.05;
-
-/** From this share on, a server has no time left. */
-const SATURATED = 0.99;
+/** Servers that the tables show. */
+const MOST_SERVERS = 20;
 
 /** The outcome for people. */
 export function outcomeText(outcome: Outcome): string {
@@ -16,37 +14,13 @@ export function outcomeText(outcome: Outcome): string {
     metricTable(outcome.schedulers),
     ...outcome.schedulers.map(serverTable),
     ...outcome.schedulers.map(churnTable),
-    warnings(outcome),
+    findings(outcome),
     [`Again: ${outcome.command}`, `Input: sha256 ${outcome.inputHash}, uipvs ${outcome.version}`],
   ];
   return `${sections
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n')}\n`;
-}
-
-/** A value with its unit as people read it. */
-export function formatValue(value: number, unit: MetricUnit): string {
-  if (Number.isNaN(value)) return '-';
-  if (unit === 'share') return `${digits(value * 100)} %`;
-  return unit === 'ms' ? `${digits(value)} ms` : digits(value);
-}
-
-function formatEstimate({ mean, half }: Estimate, unit: MetricUnit): string {
-  const value = formatValue(mean, unit);
-  return Number.isNaN(half) ? value : `${value} ±${digits(unit === 'share' ? half * 100 : half)}`;
-}
-
-/** Stars for how sure a difference is. */
-function significance(difference: PairedDifference | undefined): string {
-  if (!difference || Number.isNaN(difference.p)) return '';
-  if (difference.p < VERY_SIGNIFICANT) return ' **';
-  return difference.p < SIGNIFICANT ? ' *' : '';
-}
-
-function digits(value: number): string {
-  if (value === 0 || Math.abs(value) >= 1000) return value.toFixed(0);
-  return value.toPrecision(3);
 }
 
 function headLines({ service, serverCount, offeredLoad, replications, seed, partial }: Outcome): string[] {
@@ -63,7 +37,7 @@ function metricTable(schedulers: readonly SchedulerSummary[]): string[] {
   const rows = shown.map(({ name, unit }) => [
     name,
     ...schedulers.map(({ metrics, differences }) => {
-      return formatEstimate(metrics[name]!, unit) + significance(differences?.[name]);
+      return `${formatEstimate(metrics[name]!, unit)} ${significance(differences?.[name])}`.trimEnd();
     }),
   ]);
   const lines = table([['', ...schedulers.map(({ scheduler }) => scheduler)], ...rows]);
@@ -75,59 +49,31 @@ function metricTable(schedulers: readonly SchedulerSummary[]): string[] {
   ];
 }
 
-function serverTable({ scheduler, runs }: SchedulerSummary): string[] {
-  const { servers } = runs[0]!;
-  const average = (of: (at: number, run: number) => number, at: number): number =>
-    runs.reduce((sum, _, run) => sum + of(at, run), 0) / runs.length;
-  const rows = servers.slice(0, 20).map(({ server, weight }, at) => [
-    server,
-    weight < 0 ? 'gone' : String(weight),
-    formatValue(
-      average((i, run) => runs[run]!.servers[i]!.share, at),
-      'share',
-    ),
-    digits(average((i, run) => runs[run]!.servers[i]!.meanOpen, at)),
-    formatValue(
-      average((i, run) => runs[run]!.servers[i]!.utilisation, at),
-      'share',
-    ),
+function serverTable(summary: SchedulerSummary): string[] {
+  const servers = serverSummaries(summary);
+  const rows = servers
+    .slice(0, MOST_SERVERS)
+    .map(({ server, weight, share, meanOpen, utilisation }) => [
+      server,
+      weight < 0 ? 'gone' : String(weight),
+      formatValue(share, 'share'),
+      digits(meanOpen),
+      formatValue(utilisation, 'share'),
+    ]);
+  const left = servers.length - MOST_SERVERS;
+  const more = left > 0 ? [`... and ${left} more servers`] : [];
+  return [...table([[summary.scheduler, 'weight', 'of all', 'open', 'busy'], ...rows]), ...more];
+}
+
+function churnTable(summary: SchedulerSummary): string[] {
+  const rows = churnSummaries(summary).map(({ atMs, event, moved, forced, absorbedMs }) => [
+    `${digits(atMs / 1000)} s ${event}`,
+    formatValue(moved, 'share'),
+    formatValue(forced, 'share'),
+    formatValue(absorbedMs, 'ms'),
   ]);
-  const more = servers.length > 20 ? [`... and ${servers.length - 20} more servers`] : [];
-  return [...table([[scheduler, 'weight', 'of all', 'open', 'busy'], ...rows]), ...more];
-}
-
-function churnTable({ scheduler, runs }: SchedulerSummary): string[] {
-  const { churn } = runs[0]!;
-  if (churn.length === 0) return [];
-  const rows = churn.map((event, i) => {
-    const all = runs.map((run) => run.churn[i]).filter((each) => each !== undefined);
-    const returned = all.reduce((sum, each) => sum + each.returned, 0);
-    const share = (count: number): string =>
-      formatValue(returned === 0 ? Number.NaN : count / returned, 'share');
-    const absorbed = all.map(({ absorbedMs }) => absorbedMs).filter((each) => !Number.isNaN(each));
-    const mean = absorbed.reduce((sum, each) => sum + each, 0) / absorbed.length;
-    return [
-      `${digits(event.atMs / 1000)} s ${event.event}`,
-      share(all.reduce((sum, each) => sum + each.moved, 0)),
-      share(all.reduce((sum, each) => sum + each.forced, 0)),
-      formatValue(mean, 'ms'),
-    ];
-  });
-  return table([[`${scheduler}, clients`, 'moved', 'forced', 'absorbed in'], ...rows]);
-}
-
-function warnings({ offeredLoad, schedulers }: Outcome): string[] {
-  const lines: string[] = [];
-  if (offeredLoad !== undefined && offeredLoad >= 1) {
-    const rho = offeredLoad.toFixed(2);
-    lines.push(`UNSTABLE: the offered load is ${rho}; queues grow as long as it lasts, and times with them.`);
-  }
-  for (const { scheduler, runs } of schedulers) {
-    const full = runs[0]!.servers.filter(({ utilisation }) => utilisation >= SATURATED);
-    if (full.length === 0) continue;
-    lines.push(`UNSTABLE: with ${scheduler}, ${full.map(({ server }) => server).join(', ')} is never idle.`);
-  }
-  return lines;
+  if (rows.length === 0) return [];
+  return table([[`${summary.scheduler}, clients`, 'moved', 'forced', 'absorbed in'], ...rows]);
 }
 
 /** The first column to the left, all others to the right. */
