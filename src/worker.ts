@@ -166,7 +166,7 @@ class DirectorHost {
     const refused: string[] = [];
     for (const command of commands) {
       try {
-        this.director.apply(command, monotonicNow());
+        this.director.restore(command, monotonicNow());
       } catch (error) {
         if (!(error instanceof IpvsError)) throw error;
         refused.push(`${command.op}${subject(command)}: ${error.message}`);

@@ -145,6 +145,15 @@ export class Director implements FlowDirector {
     if (DELETIONS.has(command.op) && this.settings.isOn('expire_nodest_conn')) this.sweepPending = true;
   }
 
+  /**
+   * Applies a command that was accepted before the director's own start.
+   * @throws IpvsError, and nothing is changed then
+   */
+  restore(command: Command, now: number): void {
+    if (command.op === 'start-daemon') this.daemons.restore(command.daemon);
+    else this.apply(command, now);
+  }
+
   /** @returns the commands that take `command` back if they are applied after it; asked before it is applied. */
   inverse(command: Command): Command[] {
     return inverseOf(this, command);

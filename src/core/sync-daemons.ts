@@ -1,4 +1,4 @@
-import { AF_INET6, ipv4 } from './address.ts';
+import { type Address, AF_INET6, ipv4 } from './address.ts';
 import { DAEMON_STATE, type DaemonConfig } from './config.ts';
 import { IpvsError } from './errors.ts';
 import type { Host } from './host.ts';
@@ -43,36 +43,55 @@ export class SyncDaemons {
       throw new IpvsError('EINVAL', 'no sync daemon while a server is of another family than its service');
     }
     const mtu = this.host.interfaceMtu(daemon.interface);
-    if (daemon.state !== DAEMON_STATE.MASTER && daemon.state !== DAEMON_STATE.BACKUP) {
-      throw new IpvsError('EINVAL', 'a sync daemon is a master or a backup');
-    }
+    checkState(daemon.state);
     if (mtu === undefined) throw new IpvsError('ENODEV', `there is no interface '${daemon.interface}'`);
-    const group = daemon.group ?? DEFAULT_GROUP;
-    const isV6 = group.family === AF_INET6;
-    const isMulticast = isV6 ? group.words[0] >>> 24 === 0xff : group.words[0] >>> 28 === 14;
-    if (!isMulticast) throw new IpvsError('EINVAL', 'the group is not a multicast address');
+    const full = completed(daemon, mtu);
+    if (!isMulticast(full.group)) throw new IpvsError('EINVAL', 'the group is not a multicast address');
     if (this.running[daemon.state - 1]) throw new IpvsError('EEXIST', 'the daemon runs already');
-    const full: DaemonConfig = {
-      ...daemon,
-      group,
-      port: daemon.port || DEFAULT_PORT,
-      ttl: daemon.ttl || DEFAULT_TTL,
-      maxLen: messageLength(daemon, mtu, isV6 ? HEADERS6 : HEADERS4),
-    };
     const problem = this.host.multicastProblem(full);
     if (problem) throw new IpvsError(problem, `the group cannot be used on '${daemon.interface}'`);
     this.running[daemon.state - 1] = full;
   }
 
+  /**
+   * Starts a daemon that was started before the director's own start: its interface may be missing for now.
+   * @throws IpvsError EINVAL
+   */
+  restore(daemon: DaemonConfig): void {
+    checkState(daemon.state);
+    this.running[daemon.state - 1] = completed(
+      daemon,
+      this.host.interfaceMtu(daemon.interface) ?? ETHERNET_MTU,
+    );
+  }
+
   /** @throws IpvsError ESRCH, EINVAL */
   stop(state: number): void {
-    if (state !== DAEMON_STATE.MASTER && state !== DAEMON_STATE.BACKUP) {
-      throw new IpvsError('EINVAL', 'a sync daemon is a master or a backup');
-    }
+    checkState(state);
     if (!this.running[state - 1]) throw new IpvsError('ESRCH', 'the daemon does not run');
     this.running[state - 1] = undefined;
   }
 }
+
+function checkState(state: number): void {
+  if (state !== DAEMON_STATE.MASTER && state !== DAEMON_STATE.BACKUP)
+    throw new IpvsError('EINVAL', 'a sync daemon is a master or a backup');
+}
+
+/** With the defaults of what was left out. */
+function completed(daemon: DaemonConfig, mtu: number): DaemonConfig & { readonly group: Address } {
+  const group = daemon.group ?? DEFAULT_GROUP;
+  return {
+    ...daemon,
+    group,
+    port: daemon.port || DEFAULT_PORT,
+    ttl: daemon.ttl || DEFAULT_TTL,
+    maxLen: messageLength(daemon, mtu, group.family === AF_INET6 ? HEADERS6 : HEADERS4),
+  };
+}
+
+const isMulticast = ({ family, words }: Address): boolean =>
+  family === AF_INET6 ? words[0] >>> 24 === 0xff : words[0] >>> 28 === 14;
 
 /** Bytes of payload: a given value within the range of its kind, else by the MTU. */
 function messageLength({ state, maxLen }: DaemonConfig, mtu: number, headers: number): number {

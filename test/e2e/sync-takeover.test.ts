@@ -1,15 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { docBlocks } from '../support/doc-blocks.ts';
+import { LineProgram } from '../support/line-program.ts';
 import { lacksPackets } from '../support/network-namespaces.ts';
-import { Processes, until } from '../support/processes.ts';
+import { Processes } from '../support/processes.ts';
 import { isMissing } from '../support/programs.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -54,7 +54,10 @@ describe.skipIf(skipped)('two directors as docs/ha.md makes them', () => {
     programs.start(inside('srv', 'iperf3', '-s'));
     programs.start(inside('srv', process.execPath, IDLE, 'serve', '22'));
     await sleep(500);
-    const idle = new LineProgram(inside('cli', process.execPath, IDLE, 'hold', VIP, '22', `${CONNECTIONS}`));
+    const idle = new LineProgram(
+      programs,
+      inside('cli', process.execPath, IDLE, 'hold', VIP, '22', `${CONNECTIONS}`),
+    );
     expect(await idle.line()).toBe(`open ${CONNECTIONS}`);
     const load = iperf(inside('cli', 'iperf3', '-c', VIP, '-t', '16', '-i', '0.1', '-R', '-J'));
     await sleep(FLUSH_MS);
@@ -117,31 +120,4 @@ async function iperf(command: readonly string[]): Promise<Report> {
   });
   await once(child, 'close');
   return JSON.parse(json);
-}
-
-/** A program that answers each line with a line. */
-class LineProgram {
-  private readonly child: ChildProcess;
-  private readonly lines: string[] = [];
-
-  constructor(command: readonly string[]) {
-    this.child = programs.start(command, { stdio: ['pipe', 'pipe', 'inherit'] });
-    createInterface({ input: this.child.stdout! }).on('line', (line) => this.lines.push(line));
-  }
-
-  async line(): Promise<string> {
-    await until('the program says something', () => this.lines.length > 0, 30_000);
-    return this.lines.shift()!;
-  }
-
-  ask(question: string): Promise<string> {
-    this.child.stdin!.write(`${question}\n`);
-    return this.line();
-  }
-
-  async end(): Promise<void> {
-    const ended = once(this.child, 'exit');
-    this.child.stdin!.end();
-    await ended;
-  }
 }

@@ -8,6 +8,8 @@ export class DeviceCounters {
   writes = 0;
   /** Times that the loop woke us. */
   batches = 0;
+  /** System calls that each carried many packets. */
+  rounds = 0;
   /** Without virtio headers. */
   bytesRead = 0;
   bytesWritten = 0;
@@ -32,6 +34,22 @@ export class DeviceCounters {
 
   readFailed(errno: number): void {
     countError(this.failedReads, errno);
+  }
+
+  /** As `uipvs status` shows them. */
+  report(): Readonly<Record<string, number>> {
+    const failed = (verb: string, counts: Readonly<Record<string, number>>): [string, number][] =>
+      Object.entries(counts).map(([errno, count]) => [`device_${verb}_${errno.toLowerCase()}`, count]);
+    return {
+      device_reads: this.reads,
+      device_writes: this.writes,
+      device_wakes: this.batches,
+      device_rounds: this.rounds,
+      ...Object.fromEntries([
+        ...failed('read_failed', this.readErrors()),
+        ...failed('write_failed', this.writeErrors()),
+      ]),
+    };
   }
 
   /** Packets that could not be written, by the errno's name. */

@@ -14,6 +14,8 @@ export interface PacketDeviceOptions {
   readonly name: string;
   readonly drain: Drain;
   readonly handler: DeviceHandler;
+  /** What passes is added to these. Default: its own. */
+  readonly counters?: DeviceCounters;
   /** The device was deleted under us, or cannot be read for another reason: an errno's name. Called once, not after `close`. */
   readonly onLost: (code: string) => void;
   /** In bytes. */
@@ -38,7 +40,7 @@ export class PacketDevice {
     this.name = tun.name;
     this.offloads = tun.offloads;
     this.drain = drain;
-    const port = new Port(tun.fd, handler);
+    const port = new Port(tun.fd, handler, options.counters);
     this.port = port;
     this.stream = new FdStream(tun.fd, {
       buffer: drain.wakeBuffer,

@@ -41,7 +41,7 @@ export interface DeviceHandler {
 export class Port {
   readonly fd: number;
   readonly handler: DeviceHandler;
-  readonly counters = new DeviceCounters();
+  readonly counters: DeviceCounters;
   /** Set when the device is closed or lost: its descriptor must not be used any more. */
   isClosed = false;
   /** Whether more packets stood behind the one that woke us last. */
@@ -53,9 +53,11 @@ export class Port {
   /** Wakes since we last looked for more. */
   looksSkipped = 0;
 
-  constructor(fd: number, handler: DeviceHandler) {
+  /** @param counters may be those of other devices too */
+  constructor(fd: number, handler: DeviceHandler, counters = new DeviceCounters()) {
     this.fd = fd;
     this.handler = handler;
+    this.counters = counters;
   }
 
   /** Packets that come one after another are no queue: after a vain trial of rounds the next one waits longer. */

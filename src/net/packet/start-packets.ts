@@ -3,6 +3,7 @@ import type { Director } from '../../core/director.ts';
 import { Reassembler } from '../../core/reassembly.ts';
 import { Answerer } from './answerer.ts';
 import { PacketDevice } from './device.ts';
+import { DeviceCounters } from './device-counters.ts';
 import { DeviceRecovery } from './device-recovery.ts';
 import { DirectOutput } from './direct-output.ts';
 import type { Drain } from './drain.ts';
@@ -54,6 +55,8 @@ class Engine implements PacketEngine {
   private readonly drain: Drain;
   private readonly locality = new Locality();
   private readonly packetCounters = createPacketCounters();
+  /** Of all devices, also those that were closed. */
+  private readonly deviceCounters = new DeviceCounters();
   private readonly raw = new RawSender({ mark: BYPASS_MARK });
   private readonly reassembler: Reassembler;
   private readonly devices = new Map<string, PacketDevice>();
@@ -119,7 +122,7 @@ class Engine implements PacketEngine {
     const dropped = Object.entries(this.reassembler.drops()).map(
       ([reason, count]) => [`fragments_${reason}`, count] as const,
     );
-    return { ...this.packetCounters, ...Object.fromEntries(dropped) };
+    return { ...this.packetCounters, ...this.deviceCounters.report(), ...Object.fromEntries(dropped) };
   }
 
   footprint(): readonly string[] {
@@ -176,7 +179,8 @@ class Engine implements PacketEngine {
       },
     };
     const onLost = (code: string): void => this.recovery.lost(name, code);
-    this.devices.set(name, new PacketDevice({ name, drain: this.drain, handler, onLost }));
+    const counters = this.deviceCounters;
+    this.devices.set(name, new PacketDevice({ name, drain: this.drain, handler, counters, onLost }));
     this.marks.set(name, fwmark);
   }
 

@@ -117,6 +117,7 @@ export class UringDrain implements Drain {
     const writes = ring.added;
     for (let i = 0; i < reads; i++)
       ring.read(port.fd, this.memory.address + firstAt + i * SLOT_BYTES, this.wakeBuffer.length);
+    port.counters.rounds++;
     this.run(writes);
     let got = 0;
     // What is sent by a handler may run another round, so results are kept.
