@@ -90,7 +90,7 @@ export class Configuration {
   addDest({ service: key, dest: config }: DestCommand, syncDaemonRuns: boolean): void {
     const service = this.service(key);
     const checked = this.checkDest(service, config, syncDaemonRuns);
-    if (service.indexOf(checked) >= 0) throw new IpvsError('EEXIST', 'the destination exists already');
+    if (service.has(checked)) throw new IpvsError('EEXIST', 'the destination exists already');
     this.checkReachable(checked);
     const revived = this.trash.take(service, checked);
     const dest = revived ?? this.dests.create(service, checked);
@@ -100,7 +100,7 @@ export class Configuration {
     }
     dest.configure(checked, true);
     if (isMixed(service, dest)) this.mixedFamilyCount++;
-    service.dests.unshift(dest);
+    service.add(dest);
     service.scheduler?.added?.(service.dests);
   }
 
@@ -130,8 +130,7 @@ export class Configuration {
   }
 
   private removeDest(service: Service, at: number, now: number): void {
-    const dest = service.dests[at]!;
-    service.dests.splice(at, 1);
+    const dest = service.removeAt(at);
     dest.available = false;
     if (isMixed(service, dest)) this.mixedFamilyCount--;
     this.trash.put(dest, now);

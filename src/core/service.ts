@@ -33,6 +33,8 @@ export class Service implements ServiceKey {
   isProxied = false;
   /** Newest first. */
   readonly dests: Destination[] = [];
+  /** Texts of the keys, so that adding to a long table takes no longer than to a short one. */
+  private readonly keys = new Set<string>();
   readonly stats = new Stats();
   /** Shared by all services with this scheduler. */
   decisions: DecisionCount = { count: 0 };
@@ -64,6 +66,24 @@ export class Service implements ServiceKey {
     return this.dests.findIndex((dest) => dest.port === key.port && sameAddress(dest.addr, key.addr));
   }
 
+  /** Whether it has the destination; of those that `add` added, however many. */
+  has(key: DestKey): boolean {
+    return this.keys.has(keyText(key));
+  }
+
+  /** Adds a destination that it has not. */
+  add(dest: Destination): void {
+    this.dests.unshift(dest);
+    this.keys.add(keyText(dest));
+  }
+
+  /** @param at an index in `dests` */
+  removeAt(at: number): Destination {
+    const [dest] = this.dests.splice(at, 1);
+    this.keys.delete(keyText(dest!));
+    return dest!;
+  }
+
   config(): ServiceConfig {
     return {
       family: this.family,
@@ -83,6 +103,8 @@ export class Service implements ServiceKey {
     return { ...this.config(), stats: this.stats.read() };
   }
 }
+
+const keyText = ({ addr, port }: DestKey): string => `${addr.family} ${addr.words.join(' ')} ${port}`;
 
 /** Prints a service for people: `TCP 10.0.0.1:80`, `FWM 5`. */
 export function describeService(key: ServiceKey, formatAddress: (address: Address) => string): string {

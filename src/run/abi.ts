@@ -38,6 +38,9 @@ interface SyscallTable {
   readonly prctl: number;
   readonly seccomp: number;
   readonly setns: number;
+  readonly rt_sigprocmask: number;
+  readonly setfsuid: number;
+  readonly setfsgid: number;
   readonly waitid: number;
   readonly prlimit64: number;
   readonly exit_group: number;
@@ -114,6 +117,9 @@ export const ARCHITECTURES: Readonly<Record<'x64' | 'arm64', Architecture>> = {
       prctl: 157,
       seccomp: 317,
       setns: 308,
+      rt_sigprocmask: 14,
+      setfsuid: 122,
+      setfsgid: 123,
       waitid: 247,
       prlimit64: 302,
       exit_group: 231,
@@ -167,6 +173,9 @@ export const ARCHITECTURES: Readonly<Record<'x64' | 'arm64', Architecture>> = {
       prctl: 167,
       seccomp: 277,
       setns: 268,
+      rt_sigprocmask: 135,
+      setfsuid: 151,
+      setfsgid: 152,
       waitid: 95,
       prlimit64: 261,
       exit_group: 94,

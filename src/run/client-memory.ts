@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import type { OwnerAccess } from './owner-access.ts';
 
 /** Memory that cannot be reached: the process forbids it, or there is nothing at the address. */
 export class Unreachable extends Error {
@@ -10,9 +11,9 @@ export class ClientMemory {
   private readonly fd: number;
 
   /** @throws Unreachable */
-  constructor(tid: number) {
+  constructor(tid: number, owners: OwnerAccess) {
     try {
-      this.fd = openSync(`/proc/${tid}/mem`, 'r+');
+      this.fd = owners.look(tid, () => openSync(`/proc/${tid}/mem`, 'r+'));
     } catch (error) {
       throw new Unreachable(`memory of ${tid}`, { cause: error });
     }

@@ -1,6 +1,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { Deframer, frame } from '../control/framing.ts';
 import { clientDirs, type PathContext, socketPath, trusted } from '../control/paths.ts';
+import { errorCode } from '../control/system-error.ts';
 import type { Arena, Native } from '../net/packet/ffi.ts';
 import { AF_UNIX, type Architecture, E, MSG_DONTWAIT, MSG_PEEK, SOCK_CLOEXEC, SOCK_STREAM } from './abi.ts';
 import { endsAnswer, familyIdIn, familyRequest, hasEnd, isMarked, isQuestion, marker } from './datagrams.ts';
@@ -24,13 +25,18 @@ const PEEK_BYTE = 1104;
 
 /** The director cannot be reached, or was lost within an exchange. */
 export class Lost extends Error {
-  override readonly name = 'Lost';
+  override readonly name: string = 'Lost';
   /** Whether the request may have reached it. */
   readonly isUncertain: boolean;
   constructor(reason: string, isUncertain: boolean) {
     super(reason);
     this.isUncertain = isUncertain;
   }
+}
+
+/** The director has the request, but no answer came. */
+class Silent extends Lost {
+  override readonly name: string = 'Silent';
 }
 
 /** @returns where a director's socket may be, in the order to try. @param given a runtime directory or a socket */
@@ -103,6 +109,8 @@ export class DirectorLink {
     } catch (error) {
       this.drop();
       if (!(error instanceof Lost) || (error.isUncertain && !isQuestion(message))) throw error;
+      // One that is asked again would be as silent.
+      if (error instanceof Silent) throw new Lost(error.message, false);
     }
     this.connect();
     try {
@@ -136,7 +144,7 @@ export class DirectorLink {
   private send(message: Uint8Array): void {
     const bytes = frame(message);
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
+      for (let done = 0; done < bytes.length; ) done += restarted(() => writeSync(this.fd, bytes, done));
     } catch {
       throw new Lost('the director closed the connection', false);
     }
@@ -145,9 +153,9 @@ export class DirectorLink {
   private receive(): Uint8Array {
     let count = 0;
     try {
-      count = readSync(this.fd, this.chunk);
+      count = restarted(() => readSync(this.fd, this.chunk));
     } catch {
-      throw new Lost(`the director was silent for ${SILENCE_SEC} s`, true);
+      throw new Silent(`the director was silent for ${SILENCE_SEC} s`, true);
     }
     if (count === 0) throw new Lost('the director closed the connection', true);
     return this.chunk.subarray(0, count);
@@ -188,6 +196,17 @@ export class DirectorLink {
     this.native.syscall(this.arch.syscalls.close, this.fd);
     this.fd = -1;
     if (this.count > 0) this.lostAt ??= performance.now();
+  }
+}
+
+/** Performs a call again that a signal interrupts: with a time limit on the socket the kernel does not. */
+function restarted(call: () => number): number {
+  for (;;) {
+    try {
+      return call();
+    } catch (error) {
+      if (errorCode(error) !== 'EINTR') throw error;
+    }
   }
 }
 

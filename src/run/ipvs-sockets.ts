@@ -19,6 +19,7 @@ import {
 } from './message-calls.ts';
 import { gather, totalLength } from './message-header.ts';
 import { NetworkNamespaces } from './network-namespaces.ts';
+import type { OwnerAccess } from './owner-access.ts';
 import type { SocketTable } from './socket-table.ts';
 
 /** Up to this length a datagram fits any send buffer. */
@@ -29,6 +30,7 @@ export interface IpvsSocketsParts {
   readonly calls: SocketCalls;
   readonly table: SocketTable;
   readonly link: DirectorLink;
+  readonly owners: OwnerAccess;
 }
 
 /** The generic-netlink sockets of wrapped programs: what goes to IPVS goes to the director, all else to the kernel. */
@@ -37,17 +39,19 @@ export class IpvsSockets {
   private readonly calls: SocketCalls;
   private readonly table: SocketTable;
   private readonly link: DirectorLink;
+  private readonly owners: OwnerAccess;
   private readonly kernelFamily: KernelFamily;
   private readonly namespaces: NetworkNamespaces;
   private readonly answers = new FamilyAnswers();
   /** Calls that receive, on sockets on which nothing has come yet. */
   private waiting: Waiting[] = [];
 
-  constructor({ listener, calls, table, link }: IpvsSocketsParts) {
+  constructor({ listener, calls, table, link, owners }: IpvsSocketsParts) {
     this.listener = listener;
     this.calls = calls;
     this.table = table;
     this.link = link;
+    this.owners = owners;
     this.kernelFamily = new KernelFamily(calls);
     this.namespaces = new NetworkNamespaces(calls.native, calls.arch);
   }
@@ -131,7 +135,7 @@ export class IpvsSockets {
    * another process meanwhile would not have the same socket, so that no other memory is read or written.
    */
   private withSocket(call: Call, use: (socket: ClientSocket, memory: ClientMemory) => boolean): boolean {
-    const memory = new ClientMemory(call.tid);
+    const memory = new ClientMemory(call.tid, this.owners);
     try {
       const socket = this.table.find(call.tid, call.args[0]!);
       return socket !== undefined && use(socket, memory);

@@ -15,7 +15,7 @@ import { candidateSockets, connectUnix } from './director-link.ts';
 import { type DescriptorWindow, makeFilter, type ProcMode, windowBelow } from './filter.ts';
 import { hasProc, installFilter, ListenerExists } from './install-filter.ts';
 import { PrivateDirector } from './private-director.ts';
-import { Shared, type SupervisorData, type Watch } from './shared.ts';
+import { Shared, type SupervisorData, WANTED, type Wanted, type Watch } from './shared.ts';
 import { endLike, forwardSignals } from './signals.ts';
 
 /** Set for wrapped programs. */
@@ -72,12 +72,12 @@ async function runIn(
     AdoptedChildren.adopt(native, arch);
     const child = limit.during(() => start(options.command, own));
     end = await follow(child, new AdoptedChildren(native, arch, pidsOf(child.pid, own?.pid)), options);
-    if (supervisor.hasFiles) supervisor.end(native, arch, window);
+    if (supervisor.hasFiles) supervisor.finish(native, arch, window);
+    await own?.stop();
   } catch (error) {
+    await own?.stop();
     supervisor.end(native, arch, window);
     throw error;
-  } finally {
-    await own?.stop();
   }
   const status = typeof end === 'number' ? end : endLike(end);
   // Node would take its time to end the other thread, which has nothing left to do.
@@ -136,9 +136,7 @@ class SupervisorThread {
     worker.unref();
     worker.on('error', (error) => {
       complain(`run: internal error: ${error.stack ?? error.message}`);
-      // Calls that are watched fail with ENOSYS from now on: nobody waits for an answer for ever.
-      if (this.listener >= 0) closeSync(this.listener);
-      this.listener = -1;
+      this.close();
     });
   }
 
@@ -156,10 +154,27 @@ class SupervisorThread {
     return this.shared.hasFiles;
   }
 
-  /** Wakes the thread by a call that it gets to see, and has it end. */
+  /** Has the thread finish what was begun; calls of this process pass from then on. */
+  finish(native: Native, arch: Architecture, window: DescriptorWindow): void {
+    this.tell(WANTED.FINISH, native, arch, window);
+  }
+
+  /** Has the thread end, without which this process could not. */
   end(native: Native, arch: Architecture, window: DescriptorWindow): void {
-    this.shared.stop();
+    this.tell(WANTED.END, native, arch, window);
+    this.close();
+  }
+
+  /** Wakes the thread by a call that it gets to see, and waits until it has done what it is to. */
+  private tell(what: Wanted, native: Native, arch: Architecture, window: DescriptorWindow): void {
+    this.shared.want(what);
     native.syscall(arch.syscalls.read, window.low, 0, 0);
+  }
+
+  /** Calls that are watched fail with ENOSYS from now on: nobody waits for an answer for ever. */
+  private close(): void {
+    if (this.listener >= 0) closeSync(this.listener);
+    this.listener = -1;
   }
 }
 

@@ -6,6 +6,7 @@ import { ClientMemory } from './client-memory.ts';
 import { type DirectorTexts, failure } from './director-texts.ts';
 import type { Call, Listener } from './listener.ts';
 import { gather, readVector } from './message-header.ts';
+import type { OwnerAccess } from './owner-access.ts';
 import { mayBeOurs, type ProcTarget, procTarget } from './proc-paths.ts';
 import { SettingWriters } from './setting-writers.ts';
 import { SettingsMirror } from './settings-mirror.ts';
@@ -25,6 +26,7 @@ export interface ProcFilesParts {
   readonly arch: Architecture;
   readonly listener: Listener;
   readonly texts: DirectorTexts;
+  readonly owners: OwnerAccess;
   /** @returns a number where writes are seen; -1 if there is none */
   readonly freeNumber: (tid: number) => number;
   /** Called before `close` has something to do. */
@@ -43,22 +45,24 @@ export class ProcFiles {
   private readonly arch: Architecture;
   private readonly listener: Listener;
   private readonly texts: DirectorTexts;
+  private readonly owners: OwnerAccess;
   private readonly freeNumber: (tid: number) => number;
   private readonly onFiles: () => void;
   private readonly name: Arena;
   private readonly mirror = new SettingsMirror();
   readonly writers: SettingWriters;
 
-  constructor({ native, arch, listener, texts, freeNumber, onFiles }: ProcFilesParts) {
+  constructor({ native, arch, listener, texts, owners, freeNumber, onFiles }: ProcFilesParts) {
     this.onFiles = onFiles;
     this.native = native;
     this.arch = arch;
     this.listener = listener;
     this.texts = texts;
+    this.owners = owners;
     this.freeNumber = freeNumber;
     this.name = native.arena(4096);
     this.name.bytes.write('ip_vs\0', 'latin1');
-    this.writers = new SettingWriters(native, arch, (setting, text) => this.change(setting, text));
+    this.writers = new SettingWriters(native, arch, owners, (setting, text) => this.change(setting, text));
   }
 
   async open(call: Call, where: PathArguments, flags: number): Promise<boolean> {
@@ -72,7 +76,7 @@ export class ProcFiles {
   async openat2(call: Call): Promise<boolean> {
     const where = { directory: call.args[0]!, path: call.args[1]! };
     if (!this.target(call, where)) return false;
-    const flags = withMemory(call, (memory) => memory.read(call.args[2]!, 8).readUInt32LE(0));
+    const flags = this.withMemory(call, (memory) => memory.read(call.args[2]!, 8).readUInt32LE(0));
     return this.open(call, where, flags);
   }
 
@@ -82,7 +86,7 @@ export class ProcFiles {
     if (!target) return false;
     const status = statusOf(target);
     const bytes = form === 'stat' ? statBytes(this.arch.stat, status) : statxBytes(status);
-    withMemory(call, (memory) => {
+    this.withMemory(call, (memory) => {
       if (this.listener.isWaiting(call)) memory.write(address, bytes);
     });
     this.listener.answer(call, 0);
@@ -108,7 +112,7 @@ export class ProcFiles {
   async write(call: Call, isVector: boolean): Promise<boolean> {
     const setting = this.writers.find(call.tid, call.args[0]!);
     if (setting === undefined) return false;
-    const text = withMemory(call, (memory) =>
+    const text = this.withMemory(call, (memory) =>
       isVector
         ? gather(memory, readVector(memory, call.args[1]!, call.args[2]!))
         : memory.read(call.args[1]!, Math.min(call.args[2]!, MAX_WRITTEN)),
@@ -175,13 +179,23 @@ export class ProcFiles {
   }
 
   private target(call: Call, where: PathArguments): ProcTarget | undefined {
-    const path = withMemory(call, (memory) => memory.readText(where.path, MAX_PATH));
+    const path = this.withMemory(call, (memory) => memory.readText(where.path, MAX_PATH));
     if (path === undefined || path === '') return undefined;
     if (path.startsWith('/')) return procTarget(path);
     if (!mayBeOurs(path)) return undefined;
     const isCurrent = (where.directory | 0) === AT_FDCWD;
-    const base = readlinkSync(`/proc/${call.tid}/${isCurrent ? 'cwd' : `fd/${where.directory}`}`);
+    const directory = `/proc/${call.tid}/${isCurrent ? 'cwd' : `fd/${where.directory}`}`;
+    const base = this.owners.look(call.tid, () => readlinkSync(directory));
     return procTarget(posix.join(base, path));
+  }
+
+  private withMemory<T>(call: Call, use: (memory: ClientMemory) => T): T {
+    const memory = new ClientMemory(call.tid, this.owners);
+    try {
+      return use(memory);
+    } finally {
+      memory.close();
+    }
   }
 }
 
@@ -192,15 +206,6 @@ export const plainPath = ({ args }: Call): PathArguments => ({ directory: AT_FDC
 function statusOf(target: ProcTarget): FileStatus {
   if (target.kind === 'settings') return { isDirectory: true, permissions: 0o555 };
   return { isDirectory: false, permissions: target.kind === 'setting' ? 0o644 : 0o444 };
-}
-
-function withMemory<T>(call: Call, use: (memory: ClientMemory) => T): T {
-  const memory = new ClientMemory(call.tid);
-  try {
-    return use(memory);
-  } finally {
-    memory.close();
-  }
 }
 
 /** Writes from the start on, so that the reader's position stays there. */

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import type { Arena, Native } from '../net/packet/ffi.ts';
 import { type Architecture, O_CLOEXEC, O_NONBLOCK } from './abi.ts';
+import type { OwnerAccess } from './owner-access.ts';
 
 const CHUNK = 4096;
 
@@ -24,12 +25,14 @@ export class SettingWriters {
   private readonly scratch: Arena;
   private readonly byInode = new Map<string, Writer>();
   private readonly change: Change;
+  private readonly owners: OwnerAccess;
 
-  constructor(native: Native, arch: Architecture, change: Change) {
+  constructor(native: Native, arch: Architecture, owners: OwnerAccess, change: Change) {
     this.native = native;
     this.pipe2 = arch.syscalls.pipe2;
     this.scratch = native.arena(CHUNK);
     this.change = change;
+    this.owners = owners;
   }
 
   /** Whether descriptors may be open that only `drain` learns from. */
@@ -54,7 +57,8 @@ export class SettingWriters {
   find(tid: number, fd: number): string | undefined {
     if (this.byInode.size === 0) return undefined;
     try {
-      return this.byInode.get(readlinkSync(`/proc/${tid}/fd/${fd}`))?.setting;
+      const link = this.owners.look(tid, () => readlinkSync(`/proc/${tid}/fd/${fd}`));
+      return this.byInode.get(link)?.setting;
     } catch {
       return undefined;
     }

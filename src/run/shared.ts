@@ -18,12 +18,19 @@ export interface Watch {
 const LISTENER = 0;
 const LOW = 1;
 const HIGH = 2;
-const STOPPED = 3;
+const WANTED_AT = 3;
 const FILES = 4;
 const COUNT = 5;
 /** The listener's word: not known yet, and there will be none. Descriptors are stored plus one. */
 const UNKNOWN = 0;
 const NONE = -1;
+
+/**
+ * What the thread is to do: answer calls; let all calls pass, once it has finished what was begun; end, after which nobody
+ * answers calls. This process's own calls are watched too.
+ */
+export const WANTED = { SERVE: 0, FINISH: 1, END: 2 } as const;
+export type Wanted = (typeof WANTED)[keyof typeof WANTED];
 
 /** What the main thread and the supervisor's thread tell each other. */
 export class Shared {
@@ -56,12 +63,13 @@ export class Shared {
     };
   }
 
-  stop(): void {
-    Atomics.store(this.view, STOPPED, 1);
+  /** Tells the thread what it is to do when it is woken. */
+  want(what: Wanted): void {
+    Atomics.store(this.view, WANTED_AT, what);
   }
 
-  get isStopped(): boolean {
-    return Atomics.load(this.view, STOPPED) === 1;
+  get wanted(): Wanted {
+    return Atomics.load(this.view, WANTED_AT) as Wanted;
   }
 
   /** Says that the thread has made files that it has to remove at the end. */

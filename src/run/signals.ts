@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Native } from '../net/packet/ffi.ts';
+import type { Architecture } from './abi.ts';
 
 /** Signals that are passed on to the command. */
 const FORWARDED: readonly NodeJS.Signals[] = [
@@ -27,6 +29,25 @@ const WITH_CORE: readonly NodeJS.Signals[] = [
   'SIGXCPU',
   'SIGXFSZ',
 ];
+
+/** Those that tell a thread of its own fault. */
+const OF_FAULTS: readonly NodeJS.Signals[] = ['SIGILL', 'SIGTRAP', 'SIGBUS', 'SIGFPE', 'SIGSEGV'];
+/** Numbers 32 and 33, by which the C library speaks to its threads. */
+const OF_LIBC = 3n << 31n;
+const SIG_SETMASK = 2;
+const MASK_LEN = 8;
+
+/**
+ * Leaves the signals that this process gets to its other threads. One that came while a descriptor is handed to a program
+ * would have the program's call return without it, and the kernel lets nobody try again.
+ */
+export function shieldThread(native: Native, arch: Architecture): void {
+  const open = OF_FAULTS.reduce((mask, name) => mask | (1n << BigInt(constants.signals[name] - 1)), OF_LIBC);
+  const memory = native.arena(MASK_LEN);
+  memory.bytes.writeBigUInt64LE(BigInt.asUintN(64, ~open), 0);
+  native.syscall(arch.syscalls.rt_sigprocmask, SIG_SETMASK, memory.address, 0, MASK_LEN);
+  native.release(memory);
+}
 
 /** Passes the signals that this process gets on to another one. @returns how to end that */
 export function forwardSignals(send: (signal: NodeJS.Signals) => void): () => void {

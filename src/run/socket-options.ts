@@ -4,6 +4,7 @@ import { Lost } from './director-link.ts';
 import { type DirectorTexts, failure } from './director-texts.ts';
 import type { Call, Listener } from './listener.ts';
 import { u32 } from './message-header.ts';
+import type { OwnerAccess } from './owner-access.ts';
 import { commandOf, optionValue } from './sockopt.ts';
 import { GET_LENGTHS, SET_LENGTHS, SOCKOPT_BASE } from './sockopt-abi.ts';
 
@@ -14,10 +15,12 @@ const MAX_OPTION_BYTES = 64 << 20;
 export class SocketOptions {
   private readonly listener: Listener;
   private readonly texts: DirectorTexts;
+  private readonly owners: OwnerAccess;
 
-  constructor(listener: Listener, texts: DirectorTexts) {
+  constructor(listener: Listener, texts: DirectorTexts, owners: OwnerAccess) {
     this.listener = listener;
     this.texts = texts;
+    this.owners = owners;
   }
 
   /** setsockopt(fd, IPPROTO_IP, IP_VS_SO_SET_*, ...). */
@@ -50,7 +53,7 @@ export class SocketOptions {
   }
 
   private async answer(call: Call, perform: (memory: ClientMemory) => Promise<number>): Promise<boolean> {
-    const memory = new ClientMemory(call.tid);
+    const memory = new ClientMemory(call.tid, this.owners);
     try {
       if (!this.listener.isWaiting(call)) return true;
       this.listener.answer(call, await perform(memory));

@@ -2,6 +2,7 @@ import { existsSync, fstatSync, lstatSync, readdirSync, readlinkSync } from 'nod
 import { childrenOf } from './children.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { DescriptorWindow } from './filter.ts';
+import type { OwnerAccess } from './owner-access.ts';
 
 /** So many sockets are held before the first look whether programs still have them. */
 const FIRST_SWEEP = 32;
@@ -11,16 +12,24 @@ const ABSENT_IS_FINE = { throwIfNoEntry: false } as const;
 /** The emulated sockets of all wrapped programs, by inode: whoever has a descriptor of one, by whatever way, finds it. */
 export class SocketTable {
   private readonly window: DescriptorWindow;
+  private readonly owners: OwnerAccess;
   private readonly byInode = new Map<number, ClientSocket>();
   private sweepAt = FIRST_SWEEP;
 
-  constructor(window: DescriptorWindow) {
+  constructor(window: DescriptorWindow, owners: OwnerAccess) {
     this.window = window;
+    this.owners = owners;
   }
 
   /** @returns the socket behind a thread's descriptor; `undefined` if it is none of ours. */
   find(tid: number, fd: number): ClientSocket | undefined {
-    const inode = socketInode(`/proc/${tid}/fd/${fd}`);
+    let link: string;
+    try {
+      link = this.owners.look(tid, () => linkOf(`/proc/${tid}/fd/${fd}`));
+    } catch {
+      return undefined;
+    }
+    const inode = socketInode(link);
     return inode === undefined ? undefined : this.byInode.get(inode);
   }
 
@@ -33,7 +42,7 @@ export class SocketTable {
   /** @returns a number in the window that a thread's process does not use; -1 if there is none. */
   freeNumber(tid: number): number {
     for (let fd = this.window.low; fd < this.window.high; fd++) {
-      if (!lstatSync(`/proc/${tid}/fd/${fd}`, ABSENT_IS_FINE)) return fd;
+      if (!this.owners.look(tid, () => lstatSync(`/proc/${tid}/fd/${fd}`, ABSENT_IS_FINE))) return fd;
     }
     return -1;
   }
@@ -56,15 +65,16 @@ export class SocketTable {
   }
 
   private collect(pid: number, live: Set<number>): boolean {
-    let names: string[];
+    const dir = `/proc/${pid}/fd`;
+    let links: readonly string[];
     try {
-      names = readdirSync(`/proc/${pid}/fd`);
-    } catch (error) {
-      return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
-    }
-    for (const name of names) {
       // Duplicates made by dup2() may be anywhere.
-      const inode = socketInode(`/proc/${pid}/fd/${name}`);
+      links = this.owners.look(pid, () => readdirSync(dir).map((name) => linkOf(`${dir}/${name}`)));
+    } catch (error) {
+      return isGone(error);
+    }
+    for (const link of links) {
+      const inode = socketInode(link);
       if (inode !== undefined) live.add(inode);
     }
     return true;
@@ -89,15 +99,19 @@ function descendants(root: number): number[] {
   return found;
 }
 
-function socketInode(path: string): number | undefined {
-  const link = linkOf(path);
-  return link?.startsWith('socket:[') ? Number(link.slice('socket:['.length, -1)) : undefined;
-}
-
-function linkOf(path: string): string | undefined {
+/** @returns '' if it has been closed meanwhile. @throws where this process may not look */
+function linkOf(path: string): string {
   try {
     return readlinkSync(path);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isGone(error)) return '';
+    throw error;
   }
 }
+
+/** @param link of a descriptor */
+const socketInode = (link: string): number | undefined =>
+  link.startsWith('socket:[') ? Number(link.slice('socket:['.length, -1)) : undefined;
+
+const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');

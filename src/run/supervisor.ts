@@ -9,9 +9,10 @@ import { DirectorTexts } from './director-texts.ts';
 import { IpvsSockets } from './ipvs-sockets.ts';
 import { type Call, Listener } from './listener.ts';
 import { RECEIVE_CALLS, SEND_CALLS } from './message-calls.ts';
+import { OwnerAccess } from './owner-access.ts';
 import { Poll } from './poll.ts';
 import { ProcFiles, pathAt, plainPath } from './proc-files.ts';
-import type { Watch } from './shared.ts';
+import { WANTED, type Wanted, type Watch } from './shared.ts';
 import { SocketOptions } from './socket-options.ts';
 import { SocketTable } from './socket-table.ts';
 
@@ -26,7 +27,7 @@ export interface SupervisorOptions {
 /** Whether it has answered; the kernel's turn otherwise. */
 type Handler = (call: Call) => boolean | Promise<boolean>;
 
-/** Answers the calls of wrapped programs, one after the other, until it is told to stop. */
+/** Answers the calls of wrapped programs, one after the other, until it is told to end. */
 export class Supervisor {
   private readonly listener: Listener;
   private readonly poll: Poll;
@@ -49,21 +50,22 @@ export class Supervisor {
     const paths = processPaths();
     const link = (): DirectorLink =>
       new DirectorLink(native, arch, () => candidateSockets(options.director, paths));
-    const table = new SocketTable(watch.window);
+    const owners = new OwnerAccess(native, arch);
+    const table = new SocketTable(watch.window, owners);
     const { listener } = this;
     const texts = new DirectorTexts(link());
     const freeNumber = (tid: number): number => table.freeNumber(tid);
-    this.sockets = new IpvsSockets({ listener, calls, table, link: link() });
-    this.files = new ProcFiles({ native, arch, listener, texts, freeNumber, onFiles });
-    this.options = new SocketOptions(listener, texts);
+    this.sockets = new IpvsSockets({ listener, calls, table, link: link(), owners });
+    this.files = new ProcFiles({ native, arch, listener, texts, owners, freeNumber, onFiles });
+    this.options = new SocketOptions(listener, texts, owners);
     this.install(arch);
   }
 
   /**
    * Never waits for the event loop: what is awaited is settled already.
-   * @param isStopped asked after each call of this process itself: that is how it is woken
+   * @param wanted asked at each call of this process itself: that is how it is woken
    */
-  async run(isStopped: () => boolean): Promise<void> {
+  async run(wanted: () => Wanted): Promise<void> {
     for (;;) {
       if (this.isImpatient && !this.poll.isReadable(this.listener.fd, RETRY_MS)) {
         await this.lookAgain();
@@ -71,10 +73,11 @@ export class Supervisor {
       }
       const call = this.listener.receive();
       if (!call) continue;
-      if (call.tid === process.pid && isStopped()) {
+      if (call.tid === process.pid && wanted() !== WANTED.SERVE) {
         await this.files.close();
         this.listener.pass(call);
-        return;
+        if (wanted() === WANTED.END) return;
+        continue;
       }
       if (this.isImpatient) await this.lookAgain();
       await this.handle(call);

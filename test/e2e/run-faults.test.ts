@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TestDirector } from '../support/director.ts';
 import { until } from '../support/processes.ts';
-import { findProgram, isMissing } from '../support/programs.ts';
+import { findProgram, isMissing, isRoot } from '../support/programs.ts';
 import { runWrapped, wrappedCommand } from '../support/wrapped.ts';
 
 const CLIENT = fileURLToPath(new URL('../support/netlink-client.pl', import.meta.url));
@@ -57,6 +57,39 @@ describe.skipIf(isMissing('perl'))('a client that speaks netlink by hand', () =>
     );
   });
 
+  test('is told by poll() and epoll that something has come, and that nothing is left', async () => {
+    expect(await client('polls')).toBe(
+      [
+        'before: 0 0',
+        'with an answer and its acknowledgement: 1 1 for 7',
+        'with the acknowledgement: 1 1',
+        'after: 0 0',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('may fork 500 children, which speak to IPVS each on a socket of its own', async () => {
+    expect(await client('forks')).toBe("failed 0, the parent's socket works\n");
+  });
+
+  test.skipIf(!isRoot)('may use the socket options that older programs know', async () => {
+    expect(await client('legacy')).toBe(
+      [
+        'add: done',
+        'add again: File exists',
+        'add a server: done',
+        'delete another: No such process',
+        'cut short: Invalid argument',
+        'version 10201, 1 services',
+        '',
+      ].join('\n'),
+    );
+    expect(await director.ok('-Sn')).toBe(
+      '-A -t 10.7.0.1:80 -s rr\n-a -t 10.7.0.1:80 -r 10.7.1.1:8080 -m -w 5\n',
+    );
+  });
+
   test('gets a long list into the smallest receive buffer', async () => {
     const rules = Array.from({ length: 800 }, (_, i) => `-A -t 10.1.${i >> 8}.${i & 255}:80 -s rr\n`);
     await director.ok('-R', rules.join(''));
@@ -92,6 +125,40 @@ describe.skipIf(isMissing('perl'))('a client that speaks netlink by hand', () =>
     await until('it works again', () => output === 'there\ngone -2\nthere\n');
     child.kill('SIGTERM');
     await once(child, 'close');
+  });
+
+  test('is told that nobody answers once its wrapper has been killed, and waits for nothing', async () => {
+    const command = wrappedCommand(['perl', CLIENT, 'loop']);
+    const child = spawn(command[0]!, command.slice(1), { env: director.env, stdio: 'pipe' });
+    const texts = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        texts[name] += text;
+      });
+    }
+    await until('it runs', () => texts.stdout === 'there\n');
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(texts.stderr).toContain('Function not implemented');
+  });
+
+  test('finds no IPVS where the director is there but does not answer', async () => {
+    const script = 'read x; for i in 1 2; do perl "$0" info; done';
+    const command = wrappedCommand(['bash', '-c', script, CLIENT]);
+    const child = spawn(command[0]!, command.slice(1), {
+      env: director.env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    director.process?.kill('SIGSTOP');
+    child.stdin.write('first\n');
+    await until('it has noticed', () => output === 'gone -2\n', 30_000);
+    director.process?.kill('SIGCONT');
+    await once(child, 'close');
+    expect(output).toBe('gone -2\nthere\n');
   });
 });
 

@@ -33,6 +33,18 @@ describe.skipIf(isMissing('ipvsadm'))('a command with a director of its own', ()
     rmSync(scratch, { recursive: true });
   });
 
+  test('ends with that director after it has changed settings and listed them', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'uipvs-recipes-'));
+    const dir = '/proc/sys/net/ipv4/vs';
+    const script = `echo 1 > ${dir}/conntrack; cat ${dir}/conntrack; ls ${dir} | head -1`;
+    const options = ['--private', '--plane', 'none', '--proc', 'all'];
+    const env = { PATH: process.env['PATH'], TMPDIR: scratch, HOME: scratch };
+    const { status, stdout, stderr } = await run(wrappedCommand(['sh', '-c', script], options), { env });
+    expect([status, stdout, stderr]).toEqual([0, '1\nam_droprate\n', '']);
+    expect(readdirSync(scratch)).toEqual([]);
+    rmSync(scratch, { recursive: true });
+  });
+
   test.each([
     {
       options: ['--private', '--director', '/x'],

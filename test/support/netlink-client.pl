@@ -99,6 +99,60 @@ my %modes = (
     my $name = getsockname($socket);
     print 'port: ', $mine == (unpack('SSL', $name))[2] && $mine != 0 ? 'own' : "other $mine", "\n";
   },
+  # poll() and epoll_wait() before and after an answer has come.
+  polls => sub {
+    require IO::Poll;
+    my ($create, $control, $wait) = (POSIX::uname())[4] eq 'aarch64' ? (20, 21, 22) : (291, 233, 281);
+    # struct epoll_event has no gap on x86_64.
+    my $event = $wait == 281 ? 'Lq' : 'Lx4q';
+    my $socket = open_socket();
+    my $family = family($socket);
+    my $epoll = syscall($create, 0);
+    my ($wanted, $got) = (pack($event, 1, 7), "\0" x 16);
+    syscall($control, $epoll, 1, fileno $socket, $wanted) == 0 or die "epoll_ctl: $!";
+    my $poll = IO::Poll->new;
+    $poll->mask($socket => IO::Poll::POLLIN());
+    my $ready = sub { my ($ms) = @_; join ' ', $poll->poll($ms / 1000), syscall($wait, $epoll, $got, 1, $ms, 0, 8) };
+    print 'before: ', $ready->(0), "\n";
+    put($socket, info($family));
+    print 'with an answer and its acknowledgement: ', $ready->(5000), ' for ', (unpack($event, $got))[1], "\n";
+    get($socket);
+    print 'with the acknowledgement: ', $ready->(5000), "\n";
+    get($socket);
+    print 'after: ', $ready->(0), "\n";
+  },
+  # 500 children, 25 at a time, each with a socket of its own and with one of its parent's.
+  forks => sub {
+    my $shared = open_socket();
+    my $family = family($shared);
+    my $failed = 0;
+    for (1 .. 20) {
+      for (1 .. 25) {
+        my $pid = fork() // die "fork: $!";
+        next if $pid;
+        my $own = open_socket();
+        put($own, info($family));
+        my $isRight = unpack('x4S', get($own)) == $family && errno(get($own)) == 0;
+        POSIX::_exit($isRight ? 0 : 1);
+      }
+      while (wait() > 0) { $failed++ if $? }
+    }
+    put($shared, info($family));
+    print "failed $failed, the parent's socket ", unpack('x4S', get($shared)) == $family ? 'works' : 'is broken', "\n";
+  },
+  # The socket options that were there before the netlink family, on the raw socket that they were made for.
+  legacy => sub {
+    socket(my $socket, 2, 3, 255) or die "socket: $!";
+    my $service = sub { pack('Sx2C4nx2La16LLL', 6, 10, 7, 0, $_[0], 80, 0, 'rr', 0, 0, 0xffffffff) };
+    my $set = sub { setsockopt($socket, 0, 1152 + $_[0], $_[1]) ? 'done' : "$!" };
+    print 'add: ', $set->(2, $service->(1)), "\n";
+    print 'add again: ', $set->(2, $service->(1)), "\n";
+    print 'add a server: ', $set->(7, $service->(1) . pack('C4nx2LlLL', 10, 7, 1, 1, 8080, 0, 5, 0, 0)), "\n";
+    print 'delete another: ', $set->(4, $service->(2)), "\n";
+    print 'cut short: ', $set->(2, 'short'), "\n";
+    my ($version, $size, $services) = unpack('LLL', getsockopt($socket, 0, 1152 + 1));
+    printf "version %x, %d services\n", $version, $services;
+  },
   # A dump into a receive buffer that holds less than all of it.
   small => sub {
     my $socket = open_socket();
@@ -141,6 +195,13 @@ my %modes = (
     $SIG{ALRM} = sub { die "alarm\n" };
     alarm 1;
     eval { recv($socket, my $nothing, 100, 0); 1 } or print "interrupted by $@";
+  },
+  # Asks for the family once.
+  info => sub {
+    my $socket = open_socket();
+    put($socket, genl(16, $REQUEST_ACK, 3, attr(2, "IPVS\0")));
+    my $reply = get($socket);
+    print unpack('x4S', $reply) == 16 ? 'there' : 'gone ' . errno($reply), "\n";
   },
   # Asks until it is told to stop, and tells changes of the answer.
   loop => sub {
