@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Simulations of a size that theory can be seen in. */
+const PUBLISHED = 'test/sim/published.test.ts';
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -8,9 +11,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           testTimeout: 30_000,
+          // Files of one worker share the modules, which are loaded once.
+          isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/oracle/**'],
+          exclude: ['test/e2e/**', 'test/oracle/**', PUBLISHED],
           execArgv: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
+        },
+      },
+      {
+        test: {
+          name: 'published',
+          testTimeout: 60_000,
+          include: [PUBLISHED],
         },
       },
       {

@@ -56,7 +56,7 @@ describe.each(FORESEEABLE)('%s', (scheduler) => {
           const real = found.map((_, i) => lab.connect({ ...flow, cport: flow.cport + i }));
           expect(found.map(({ server }) => server)).toEqual(real);
         }),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     },
   );

@@ -88,7 +88,10 @@ describe.skipIf(skipped)('a trace of real traffic', () => {
     ]);
   });
 
-  test('has packets that go no further, and why', () => {
-    expect(around(83)[0]).toEqual([IN, CLIENT.v4, VIP.own, '6', '83', 'REJECT']);
+  test('has packets that go no further, why, and what the client is told', () => {
+    expect(around(83)).toEqual([
+      [IN, CLIENT.v4, VIP.own, '6', '83', 'REJECT'],
+      [OUT, VIP.own, CLIENT.v4, '1', '83', 'REJECT'],
+    ]);
   });
 });

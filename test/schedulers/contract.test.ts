@@ -31,7 +31,9 @@ const MAY_ALLOCATE: Reasons = {
 const ALL = SCHEDULERS.map((spec) => ({ name: spec.name, spec }));
 const without = (reasons: Reasons): typeof ALL => ALL.filter(({ name }) => !(name in reasons));
 
-fc.configureGlobal({ numRuns: 50 });
+const holds = (property: Parameters<typeof fc.assert>[0]): void => {
+  void fc.assert(property, { numRuns: 50 });
+};
 
 const CALLS = 100_000;
 
@@ -84,7 +86,7 @@ describe.each(ALL)('scheduler $name', ({ spec }) => {
   });
 
   test('never chooses a quiesced server, or one that is not in the list', () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(state, { maxLength: 6 }), steps, flags, (states, changes, bits) => {
         for (const dest of played(spec, states, changes, bits)) expect(dest.weight).toBeGreaterThan(0);
       }),
@@ -92,7 +94,7 @@ describe.each(ALL)('scheduler $name', ({ spec }) => {
   });
 
   test('gives the same choices for the same input', () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(state, { minLength: 1, maxLength: 6 }), fc.array(flow), (states, flows) => {
         const choices = (): string => new Bench(spec, states.map(numbered)).choices(flows);
         expect(choices()).toBe(choices());
@@ -114,7 +116,7 @@ describe.each(ALL)('scheduler $name', ({ spec }) => {
 
 describe.each(without(MAY_CHOOSE_OVERLOADED))('scheduler $name', ({ spec }) => {
   test('never chooses an overloaded server', () => {
-    fc.assert(
+    holds(
       fc.property(fc.array(state, { maxLength: 6 }), steps, flags, (states, changes, bits) => {
         for (const dest of played(spec, states, changes, bits)) expect(dest.overloaded).toBe(false);
       }),
@@ -124,7 +126,7 @@ describe.each(without(MAY_CHOOSE_OVERLOADED))('scheduler $name', ({ spec }) => {
 
 describe.each(without(MAY_REFUSE))('scheduler $name', ({ spec }) => {
   test('finds a server as long as one is eligible', () => {
-    fc.assert(
+    holds(
       fc.property(withEligible(state), fc.array(flow, { minLength: 1 }), (states, flows) => {
         const bench = new Bench(spec, states.map(numbered));
         expect(bench.choices(flows)).not.toContain('-');
@@ -136,7 +138,7 @@ describe.each(without(MAY_REFUSE))('scheduler $name', ({ spec }) => {
 describe.each(ALL.filter(({ name }) => name === 'sh' || name === 'mh'))('scheduler $name', ({ spec }) => {
   test('finds a server with its fallback flag as long as one is eligible', () => {
     const small = state.map((each): ServerState => ({ ...each, weight: each.weight! % 5 }));
-    fc.assert(
+    holds(
       fc.property(withEligible(small), fc.array(flow, { minLength: 1 }), (states, flows) => {
         const bench = new Bench(spec, states.map(numbered));
         bench.flags = SERVICE_FLAG.SCHED_1;

@@ -2,7 +2,7 @@ import { TestDirector } from './director.ts';
 import { NetworkNamespaces } from './network-namespaces.ts';
 import { Processes, until } from './processes.ts';
 
-export const SYNC_VIP = '10.95.0.100';
+const SYNC_VIP = '10.95.0.100';
 const SERVER_PORTS = [8080, 8081] as const;
 const ALL = ['a', 'b'] as const;
 export type SyncHost = (typeof ALL)[number];

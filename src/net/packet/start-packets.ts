@@ -206,7 +206,11 @@ class Engine implements PacketEngine {
     const { locality, raw, reassembler, tracer, packetCounters: counters } = this;
     const send = (bytes: Uint8Array, at: number, length: number): void =>
       this.devices.get(MAIN_DEVICE)!.send(bytes, at, length);
-    const answerer = new Answerer({ director, routes, locality, counters, now, send });
+    const answer = (bytes: Uint8Array, at: number, length: number): void => {
+      tracer?.after(bytes, at, length);
+      send(bytes, at, length);
+    };
+    const answerer = new Answerer({ director, routes, locality, counters, now, send: answer });
     const output = new DirectOutput({ raw, counters, random, tracer });
     const transmitter = new Transmitter({ director, routes, answerer, output, counters });
     const replier = new Replier({ director, locality, counters });
