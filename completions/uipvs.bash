@@ -112,7 +112,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     down)
       case $prev in
@@ -184,7 +184,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     install-links)
       if [[ $cur == -* ]]; then

@@ -11,6 +11,8 @@ export interface DaemonOptions extends WorkerOptions {
   readonly fsync: 'always' | 'soon';
   readonly drainMs: number;
   readonly procSnapshots: boolean;
+  /** The end of standard input is an order to stop. */
+  readonly untilEof: boolean;
   readonly metrics: MetricsOptions | undefined;
 }
 
@@ -51,6 +53,7 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
     drainMs: wholeNumber('--drain', drain, 0, MAX_DRAIN_SEC) * 1000,
     connMax: wholeNumber('--conn-max', connMax, 1, MAX_CONN_MAX),
     procSnapshots: switches['proc-snapshots'],
+    untilEof: switches['until-eof'],
     metrics: metricsOptions(switches.metrics, switches['metrics-labels']),
   };
 }
@@ -96,6 +99,7 @@ function readOptions(args: readonly string[]) {
         io: { type: 'string', default: 'auto' },
         pcap: { type: 'string' },
         'proc-snapshots': { type: 'boolean', default: false },
+        'until-eof': { type: 'boolean', default: false },
         metrics: { type: 'string' },
         'metrics-labels': { type: 'string', default: LABEL_NAMES.join(',') },
       },

@@ -123,6 +123,11 @@ async function direct(
   const inner = new WorkerPort(worker, say);
   const director = recorded(withProcess(inner, startedAt), file, say);
   const signals = new StopSignals();
+  if (options.untilEof)
+    process.stdin
+      .once('end', () => signals.stop())
+      .resume()
+      .unref();
   const control = new ControlServer({
     path: socketPath(runtimeDir),
     mode: SOCKET_MODE,
@@ -265,6 +270,8 @@ function packageVersion(): string {
 /** The first TERM or INT asks for an orderly end; a second one ends the process at once. */
 class StopSignals {
   readonly first: Promise<void>;
+  /** Asks for an orderly end, as the first signal does. */
+  readonly stop: () => void;
   private readonly handler: () => void;
 
   constructor() {
@@ -273,6 +280,7 @@ class StopSignals {
     this.first = new Promise((resolve) => {
       resolveFirst = resolve;
     });
+    this.stop = () => resolveFirst();
     this.handler = () => {
       if (++seen > 1) process.exit(EXIT.FAILED);
       resolveFirst();

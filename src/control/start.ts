@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { directorProcess, isAnswering } from './director-lock.ts';
@@ -6,6 +7,9 @@ import { logPath, type PathContext, prepareRuntimeDir, prepareStateDir } from '.
 import { SystemError } from './system-error.ts';
 
 const POLL_MS = 20;
+
+/** An option of `uipvs daemon`: the director ends with the process that started it. */
+export const UNTIL_EOF = '--until-eof';
 
 export interface Started {
   /** False: one was running already. */
@@ -77,7 +81,7 @@ async function spawnDirector(
   const offset = fstatSync(fd).size;
   const process_ = spawn(process.execPath, [launcher(), 'daemon', ...args], {
     detached: true,
-    stdio: ['ignore', fd, fd],
+    stdio: [args.includes(UNTIL_EOF) ? 'pipe' : 'ignore', fd, fd],
     env: { ...process.env, UIPVS_RUNTIME_DIR: dirs.runtimeDir, UIPVS_STATE_DIR: dirs.stateDir },
   });
   closeSync(fd);
@@ -89,6 +93,8 @@ async function spawnDirector(
     status = code ?? 70;
   });
   process_.unref();
+  // Held open until this process ends, however it does.
+  (process_.stdin as Socket | null)?.unref();
   return {
     pid: process_.pid,
     log,

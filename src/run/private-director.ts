@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { directorProcess } from '../control/director-lock.ts';
 import { processPaths } from '../control/paths.ts';
 import { isRunning } from '../control/process-id.ts';
-import { startDirector } from '../control/start.ts';
+import { startDirector, UNTIL_EOF } from '../control/start.ts';
 
 const START_MS = 30_000;
 const STOP_MS = 15_000;
 const POLL_MS = 10;
 
-/** A director for one command, with a directory of its own that ends with it. */
+/** A director for one command, with a directory of its own that ends with it. A command that is killed takes it along. */
 export class PrivateDirector {
   readonly runtimeDir: string;
   private readonly dir: string;
@@ -26,7 +26,7 @@ export class PrivateDirector {
     const director = new PrivateDirector(mkdtempSync(join(tmpdir(), 'uipvs-private-')));
     const env = { UIPVS_RUNTIME_DIR: director.runtimeDir, UIPVS_STATE_DIR: join(director.dir, 'state') };
     try {
-      await startDirector({ ...processPaths(), env }, args, START_MS);
+      await startDirector({ ...processPaths(), env }, [...args, UNTIL_EOF], START_MS);
     } catch (error) {
       director.remove();
       throw error;

@@ -93,6 +93,7 @@ export const VERBS = {
       ['--fresh', 'start with empty tables; the recorded ones are kept aside'],
       ['--fsync soon|always', 'changes reach the disk within 20 ms, or before they are acknowledged'],
       ['--drain SEC', 'how long connections may end by themselves at the stop'],
+      ['--until-eof', 'stop when standard input ends, as it does when the program at its other end has died'],
       ['--conn-max N', 'size of the connection table'],
       ['--proc-snapshots', 'every 2 s, write files as those of /proc/net below UIPVS_RUNTIME_DIR'],
       [

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TestDirector } from '../support/director.ts';
-import { until } from '../support/processes.ts';
+import { run, until } from '../support/processes.ts';
 import { findProgram, isMissing, isRoot } from '../support/programs.ts';
 import { runWrapped, wrappedCommand } from '../support/wrapped.ts';
 
@@ -140,6 +141,20 @@ describe.skipIf(isMissing('perl'))('a client that speaks netlink by hand', () =>
     child.kill('SIGKILL');
     await once(child, 'close');
     expect(texts.stderr).toContain('Function not implemented');
+  });
+
+  test('takes its private director along when its wrapper is killed', async () => {
+    const command = wrappedCommand(['perl', CLIENT, 'loop'], ['--private', '--plane', 'none']);
+    const child = spawn(command[0]!, command.slice(1), {
+      env: director.env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(child.stdout, 'data');
+    const found = await run(['pgrep', '-P', String(child.pid), '-f', 'uipvs daemon']);
+    const pid = Number(found.stdout);
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    child.kill('SIGKILL');
+    await until('the private director has ended', () => !existsSync(`/proc/${pid}`), 15_000);
   });
 
   test('finds no IPVS where the director is there but does not answer', async () => {
