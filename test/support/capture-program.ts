@@ -19,6 +19,8 @@ import { openTun } from '../../src/net/packet/tun.ts';
  */
 
 const LONGEST_PACKET = 65_536;
+/** More than any test sends in a row. */
+const QUEUE_LENGTH = 4000;
 
 /** What is to be captured, addresses as text. */
 export interface TextWish {
@@ -44,7 +46,7 @@ export interface SeenPacket {
 }
 
 function openDevice(device: string): FdStream {
-  const { fd } = openTun({ name: device, vnetHeader: false, up: true });
+  const { fd } = openTun({ name: device, vnetHeader: false, queueLength: QUEUE_LENGTH, up: true });
   const buffer = Buffer.alloc(LONGEST_PACKET);
   return new FdStream(fd, {
     buffer,
@@ -101,6 +103,8 @@ async function obey(state: HostState, verb: string, argument: string): Promise<u
       return 'done';
     case 'list':
       return state.list();
+    case 'way':
+      return state.captureWay;
     case 'problems':
       return state.problems();
     case 'route': {
@@ -121,8 +125,10 @@ const say = (value: unknown): void => {
 };
 
 const readers = [openDevice('uipvs0')];
+const args = process.argv.slice(2);
 const state = await HostState.open({
-  isTracked: process.argv[2] === 'tracked',
+  isTracked: args.includes('tracked'),
+  capture: args.includes('tcx') ? 'tcx' : args.includes('auto') ? 'auto' : 'nft',
   log: (line) => say({ log: line }),
 });
 say({ ready: state.swept });
