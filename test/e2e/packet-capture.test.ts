@@ -14,6 +14,7 @@ import {
   VIP6,
   WISH,
 } from '../support/capture-lab.ts';
+import { captureWays } from '../support/capture-ways.ts';
 import type { CapturingDirector } from '../support/capturing-director.ts';
 import { lacksPackets } from '../support/network-namespaces.ts';
 import { until } from '../support/processes.ts';
@@ -21,16 +22,18 @@ import { isMissing } from '../support/programs.ts';
 
 const lab = new CaptureLab();
 
-describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl', 'ping'))('capture', () => {
+const skipped = lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl', 'ping');
+
+beforeAll(() => (skipped ? undefined : lab.setUp()));
+afterAll(() => (skipped ? undefined : lab.tearDown()));
+
+describe.skipIf(skipped).each(skipped ? [] : captureWays())('capture by %s', (way) => {
   let director: CapturingDirector;
   let before: string[];
 
-  beforeAll(() => lab.setUp());
-  afterAll(() => lab.tearDown());
-
   beforeEach(async () => {
     before = await lab.networkState();
-    director = await lab.startDirector();
+    director = await lab.startDirector(way);
     await director.capture(WISH);
   });
 

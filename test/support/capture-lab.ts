@@ -1,4 +1,3 @@
-import { tcxObstacle } from '../../src/net/packet/tcx/redirect.ts';
 import type { TextWish } from './capture-program.ts';
 import { CapturingDirector } from './capturing-director.ts';
 import { NetworkNamespaces } from './network-namespaces.ts';
@@ -10,14 +9,6 @@ export const ICMP = 1;
 
 export const CLIENT = '10.81.0.2';
 export const CLIENT6 = 'fd81::2';
-/** The ways to capture that there are on this machine; says why one is missing. */
-export function captureWays(): ('nft' | 'tcx')[] {
-  const obstacle = tcxObstacle();
-  if (obstacle === undefined) return ['nft', 'tcx'];
-  process.stderr.write(`not tried by tcx: ${obstacle}\n`);
-  return ['nft'];
-}
-
 /** Addresses of the director, the virtual ones beside its own. */
 export const VIP = '10.81.0.100';
 export const VIP6 = 'fd81::100';
