@@ -21,6 +21,8 @@ const FOLLOW_DELAY_MS = 20;
 
 const ETHERNET = 1;
 
+const MAIN_GONE = 'the main device is gone';
+
 const NOTHING: CaptureWish = { virtual: [], servers: [], marks: [] };
 
 export interface ShortcutOptions {
@@ -148,7 +150,7 @@ export class Shortcut {
   private begin(): void {
     const main = this.options.kernel.links().find(({ name }) => name === MAIN_DEVICE);
     if (this.redirect && main?.index === this.mainIndex) return;
-    this.end('there is no main device');
+    this.end(MAIN_GONE);
     if (!main) return;
     const { open = (device) => new Redirect(device) } = this.options;
     try {
@@ -173,23 +175,20 @@ export class Shortcut {
   }
 
   private forget(index: number): void {
-    if (index === this.mainIndex) this.end('the main device is gone');
+    if (index === this.mainIndex) this.end(MAIN_GONE);
     this.redirect?.detach(index);
     this.names.delete(index);
   }
 
   /** Brings the program to the devices that there are, and the host's addresses to it. */
   private follow(): void {
+    const { kernel, isStrict = hasStrictPath } = this.options;
+    const links = this.redirect ? kernel.links() : [];
+    if (this.redirect && !links.some(({ index }) => index === this.mainIndex)) this.end(MAIN_GONE);
     this.fill();
     const { redirect } = this;
     if (!redirect) return;
-    const { isStrict = hasStrictPath } = this.options;
-    const wanted = new Map(
-      this.options.kernel
-        .links()
-        .filter(isServed)
-        .map((link) => [link.index, link.name]),
-    );
+    const wanted = new Map(links.filter(isServed).map((link) => [link.index, link.name]));
     this.left.clear();
     for (const [index, name] of wanted) {
       if (isStrict(name)) {

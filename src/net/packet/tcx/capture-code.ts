@@ -23,6 +23,8 @@ const ETH_IPV4 = 0x0008;
 const ETH_IPV6 = 0xdd86;
 
 const ETHERNET_BYTES = 14;
+/** The protocol's place in an Ethernet header. */
+const ETHERNET_PROTOCOL = 12;
 const V4_BYTES = 20;
 const V6_BYTES = 40;
 /** Ports. */
@@ -49,6 +51,7 @@ const TOTAL = -72;
 interface Layout {
   readonly label: string;
   readonly kind: number;
+  readonly etherType: number;
   readonly headerBytes: number;
   readonly source: number;
   readonly dest: number;
@@ -56,10 +59,20 @@ interface Layout {
   readonly protocol: number;
 }
 
-const V4: Layout = { label: 'v4', kind: 0, headerBytes: V4_BYTES, source: 12, dest: 16, ttl: 8, protocol: 9 };
+const V4: Layout = {
+  label: 'v4',
+  kind: 0,
+  etherType: ETH_IPV4,
+  headerBytes: V4_BYTES,
+  source: 12,
+  dest: 16,
+  ttl: 8,
+  protocol: 9,
+};
 const V6: Layout = {
   label: 'v6',
   kind: KIND_V6,
+  etherType: ETH_IPV6,
   headerBytes: V6_BYTES,
   source: 8,
   dest: 24,
@@ -106,7 +119,7 @@ function chooseFamily(code: Assembler): void {
 
 /** Copies what matters to the stack, if the packet is a sound one. */
 function readPacket(code: Assembler, layout: Layout): void {
-  const { label, kind, headerBytes, source, dest, ttl, protocol } = layout;
+  const { label, kind, etherType, headerBytes, source, dest, ttl, protocol } = layout;
   const field = (width: Width, to: Register, offset: number): Assembler =>
     code.load(width, to, 'r7', ETHERNET_BYTES + offset);
   code
@@ -114,6 +127,9 @@ function readPacket(code: Assembler, layout: Layout): void {
     .alu('mov', 'r1', 'r7')
     .alu('add', 'r1', ETHERNET_BYTES + headerBytes + TRANSPORT_BYTES)
     .jump('gt', 'r1', 'r2', 'next')
+    // A tag of a virtual network may stand in the header.
+    .load('h', 'r0', 'r7', ETHERNET_PROTOCOL)
+    .jump('ne', 'r0', etherType, 'next')
     .store('w', 'r10', FAMILY, kind);
   if (layout === V4) checkV4(code, field);
   else checkV6(field);

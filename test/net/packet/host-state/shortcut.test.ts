@@ -166,6 +166,14 @@ describe('with nothing against it', () => {
     expect(opened[1]!.entries.size).toBeGreaterThan(0);
   });
 
+  test('it ends when the main device turns out to be gone', () => {
+    links = [link(2, 'd0')];
+    shortcut.notice(undefined);
+    vi.runAllTimers();
+    expect(opened[0]!.isClosed).toBe(true);
+    expect(shortcut.way).toBe('nft (the main device is gone)');
+  });
+
   test('it ends when a firewall comes that would not see packets, and returns when that is gone', async () => {
     host.tables = FIREWALL;
     await shortcut.reconsider();

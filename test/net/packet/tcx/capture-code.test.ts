@@ -25,6 +25,8 @@ const ETHERNET_BYTES = 14;
 /** What a packet is to the device that it comes in by. */
 interface Frame {
   readonly bytes: Uint8Array;
+  /** The protocol that the host has read; the one in the header if not given. */
+  readonly protocol?: readonly [number, number];
   /** 0: to this host. */
   readonly type?: number;
   readonly vlan?: number;
@@ -62,8 +64,7 @@ function run(frame: Frame, entries = ENTRIES): { taken: boolean; lengthBytes: nu
   view.setUint32(CONTEXT.GSO_SIZE, gsoSize, true);
   view.setUint32(CONTEXT.DATA, Number(BASE.PACKET), true);
   view.setUint32(CONTEXT.DATA_END, Number(BASE.PACKET) + seen, true);
-  view.setUint16(CONTEXT.PROTOCOL, view.getUint16(CONTEXT.PROTOCOL), true);
-  context.set(bytes.subarray(12, 14), CONTEXT.PROTOCOL);
+  context.set(frame.protocol ?? bytes.subarray(12, 14), CONTEXT.PROTOCOL);
   let lengthBytes = bytes.length;
   const machine = new BpfMachine(captureCode(9, DEVICE), {
     [HELPER.LOOK_UP]: (self, [map, key]) => {
@@ -139,6 +140,14 @@ function frameOf(packet: Uint8Array, padding = 0): Uint8Array {
   return bytes;
 }
 
+/** With a tag of a virtual network before the protocol. */
+const tagged = (bytes: Uint8Array): Uint8Array =>
+  Uint8Array.of(...bytes.subarray(0, 12), 0x81, 0x00, 0x45, 0x00, ...bytes.subarray(12));
+
+/** With a tag's number in place of the protocol. */
+const retyped = (bytes: Uint8Array): Uint8Array =>
+  Uint8Array.of(...bytes.subarray(0, 12), 0x81, 0x00, ...bytes.subarray(ETHERNET_BYTES));
+
 interface Ends {
   readonly protocol?: number;
   readonly from: readonly [string, number];
@@ -191,6 +200,8 @@ describe('the program', () => {
   test.each<[string, Frame]>([
     ['for another host', { bytes: frameOf(toService), type: 3 }],
     ['of a virtual network', { bytes: frameOf(toService), vlan: 1 }],
+    ['with a tag in the header', { bytes: tagged(frameOf(toService)), protocol: [0x08, 0x00] }],
+    ['with a tag that looks like a header', { bytes: retyped(frameOf(toService)), protocol: [0x08, 0x00] }],
     ['whose length is unclear', { bytes: frameOf(toService, 6), gsoSize: 1400 }],
     ['whose header cannot all be seen', { bytes: frameOf(toService), seen: 37 }],
   ])('leaves packets %s', (_, frame) => {
