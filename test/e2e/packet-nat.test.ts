@@ -71,6 +71,13 @@ describe.skipIf(skipped).each(skipped ? [] : captureWays())(
     afterEach(() => lab.director.ok('-C'));
     afterAll(() => lab.director.kill('SIGTERM'));
 
+    test('the status tells the way and what there is of it', async () => {
+      const { director } = await lab.director.status();
+      const devices = way === 'tcx' ? ['tcx program on d0', 'tcx program on d1'] : [];
+      expect(director.capture).toBe(way === 'tcx' ? 'tcx and nft (asked for)' : 'nft (asked for)');
+      expect(director.footprint.filter((line) => line.startsWith('tcx '))).toEqual(devices);
+    });
+
     test.each([
       { what: 'an address of the director', option: '-t', address: VIP.own, family: 'v4', client: CLIENT.v4 },
       {

@@ -36,6 +36,7 @@ export interface SeenPacket {
   readonly src: string;
   readonly dst: string;
   readonly protocol: number;
+  readonly lengthBytes: number;
   readonly ttl: number;
   /** 0 where there is no transport header; type and code for ICMP. */
   readonly sport: number;
@@ -73,6 +74,7 @@ function describe(device: string, packet: Buffer): SeenPacket {
     src: address(isV4 ? 12 : 8),
     dst: address(isV4 ? 16 : 24),
     protocol: packet[isV4 ? 9 : 6]!,
+    lengthBytes: packet.length,
     ttl: packet[isV4 ? 8 : 7]!,
     sport: port(0),
     dport: port(2),

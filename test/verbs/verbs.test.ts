@@ -49,6 +49,11 @@ counters
 `);
 });
 
+test('status shows which way packets are captured, where they are', () => {
+  const capture = 'nft (asked for)';
+  expect(statusText({ ...STATUS, capture }, '/x')).toContain('\ncapture nft (asked for)\nconnections 12 ');
+});
+
 test.each([
   { seconds: 0, says: '0 s' },
   { seconds: 59.9, says: '59 s' },
