@@ -100,6 +100,10 @@ _uipvs() {
           __uipvs_offer 'auto uring sync'
           return
           ;;
+        --capture)
+          __uipvs_offer 'auto nft tcx'
+          return
+          ;;
         --pcap)
           __uipvs_offer_names -f
           return
@@ -112,7 +116,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --capture --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     down)
       case $prev in
@@ -172,6 +176,10 @@ _uipvs() {
           __uipvs_offer 'auto uring sync'
           return
           ;;
+        --capture)
+          __uipvs_offer 'auto nft tcx'
+          return
+          ;;
         --pcap)
           __uipvs_offer_names -f
           return
@@ -184,7 +192,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --capture --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     install-links)
       if [[ $cur == -* ]]; then

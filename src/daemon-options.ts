@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LABEL_NAMES, type LabelName, parseLabelNames } from './metrics/labels.ts';
 import { type ListenAddress, parseListenAddress } from './metrics/listen-address.ts';
+import { CAPTURE_CHOICES } from './net/packet/host-state/shortcut.ts';
 import { IO_CHOICES } from './net/packet/io-tier.ts';
 import { parseTraceOption, type TraceOptions } from './net/packet/trace/option.ts';
 import type { WorkerOptions } from './worker.ts';
@@ -36,7 +37,7 @@ export class DaemonUsageError extends Error {
 
 /** @throws DaemonUsageError */
 export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
-  const { plane, fresh, fsync, drain, 'conn-max': connMax, io, ...switches } = readOptions(args);
+  const { plane, fresh, fsync, drain, 'conn-max': connMax, io, capture, ...switches } = readOptions(args);
   if (!isOneOf(plane, PLANES))
     throw new DaemonUsageError(`daemon: --plane takes ${PLANES.join(', ')}, not '${plane}'`);
   if (fsync !== 'always' && fsync !== 'soon') {
@@ -44,9 +45,12 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
   }
   if (!isOneOf(io, IO_CHOICES))
     throw new DaemonUsageError(`daemon: --io takes ${IO_CHOICES.join(', ')}, not '${io}'`);
+  if (!isOneOf(capture, CAPTURE_CHOICES))
+    throw new DaemonUsageError(`daemon: --capture takes ${CAPTURE_CHOICES.join(', ')}, not '${capture}'`);
   return {
     plane,
     io,
+    capture,
     pcap: traceOptions(switches.pcap),
     fresh,
     fsync,
@@ -97,6 +101,7 @@ function readOptions(args: readonly string[]) {
         drain: { type: 'string', default: String(DEFAULT_DRAIN_SEC) },
         'conn-max': { type: 'string', default: String(DEFAULT_CONN_MAX) },
         io: { type: 'string', default: 'auto' },
+        capture: { type: 'string', default: 'auto' },
         pcap: { type: 'string' },
         'proc-snapshots': { type: 'boolean', default: false },
         'until-eof': { type: 'boolean', default: false },

@@ -112,6 +112,7 @@ async function direct(
     workerData: {
       plane: options.plane,
       io: options.io,
+      capture: options.capture,
       pcap: options.pcap,
       connMax: options.connMax,
     } satisfies WorkerOptions,

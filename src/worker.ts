@@ -9,6 +9,7 @@ import { describeService } from './core/service.ts';
 import { packDests } from './dest-columns.ts';
 import { AutoPlane } from './net/auto-plane.ts';
 import { CoreClock, monotonicNow } from './net/clock.ts';
+import type { CaptureChoice } from './net/packet/host-state/shortcut.ts';
 import type { IoChoice } from './net/packet/io-tier.ts';
 import { PacketPlane } from './net/packet/packet-plane.ts';
 import { probePrivileges } from './net/packet/privileges.ts';
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   readonly plane: 'auto' | 'proxy' | 'packet' | 'none';
   /** How packets are read and written. */
   readonly io: IoChoice;
+  /** Which way the host hands packets over. */
+  readonly capture: CaptureChoice;
   /** File and filter of a packet trace, or `undefined`. */
   readonly pcap: TraceOptions | undefined;
   readonly connMax: number;
@@ -132,8 +135,8 @@ class DirectorHost {
 
   private packetPlane(services: ServicesView): PacketPlane {
     const { director } = this;
-    const { io, pcap } = this.options;
-    const start = () => startPackets({ director, io, pcap, log, now: monotonicNow, random });
+    const { io, capture, pcap } = this.options;
+    const start = () => startPackets({ director, io, capture, pcap, log, now: monotonicNow, random });
     this.packets = new PacketPlane({ director, services, start, log });
     return this.packets;
   }
@@ -191,6 +194,7 @@ class DirectorHost {
     return {
       plane: this.options.plane,
       io: this.packets?.tier ?? 'node',
+      capture: this.packets?.captureWay ?? '',
       footprint: this.packets?.footprint() ?? [],
       problems: [...((await this.packets?.problems()) ?? []), ...this.sync.problems()],
       services,

@@ -16,7 +16,8 @@ const SYSTEM_TIME = 12;
 
 let count = 0;
 
-export async function startDirector(bed: Bed, io: string): Promise<Running> {
+/** @param options of `uipvs daemon` */
+export async function startDirector(bed: Bed, options: readonly string[]): Promise<Running> {
   const dir = join(bed.scratch, `director${++count}`);
   const env = {
     PATH: process.env['PATH'],
@@ -24,7 +25,7 @@ export async function startDirector(bed: Bed, io: string): Promise<Running> {
     UIPVS_STATE_DIR: join(dir, 'state'),
   };
   for (const path of [env.UIPVS_RUNTIME_DIR, env.UIPVS_STATE_DIR]) mkdirSync(path, { recursive: true });
-  const daemon = [process.execPath, join(ROOT, 'bin/uipvs'), 'daemon', '--plane', 'packet', '--io', io];
+  const daemon = [process.execPath, join(ROOT, 'bin/uipvs'), 'daemon', '--plane', 'packet', ...options];
   const [program = '', ...args] = bed.inside('director', ...daemon);
   const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';

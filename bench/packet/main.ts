@@ -5,7 +5,7 @@ import { isMissing } from '../../test/support/programs.ts';
 import { type Figure, report } from '../figures.ts';
 import { Bed } from './bed.ts';
 import { LOAD_NAMES, LOADS, type LoadName } from './loads.ts';
-import { MEASURE, MEASURE_AGAIN, type Rival, rivals } from './rivals.ts';
+import { MEASURE, MEASURE_AGAIN, nameOf, type Rival, rivals, type Variant } from './rivals.ts';
 
 /*
  * A director of packets beside the kernel's own translation of addresses, plain routing and haproxy, in one run: every
@@ -33,10 +33,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     io: { type: 'string', default: TIERS.join(',') },
+    capture: { type: 'string', default: 'auto' },
     loads: { type: 'string', default: LOAD_NAMES.join(',') },
   },
 });
 const tiers = TIERS.filter((tier) => values.io.split(',').includes(tier));
+const variants: readonly Variant[] = tiers.flatMap((io) =>
+  values.capture.split(',').map((capture) => ({ io, capture })),
+);
 const loads = LOAD_NAMES.filter((name) => values.loads.split(',').includes(name));
 
 /** One measurement. */
@@ -54,12 +58,12 @@ const samples: Sample[] = [];
 const bed = await Bed.build();
 try {
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const rival of rivals(tiers)) await measure(rival, round);
+    for (const rival of rivals(variants)) await measure(rival, round);
   }
 } finally {
   await bed.remove();
 }
-process.exitCode = report([...tiers.flatMap(ratios), ...tiers.flatMap(costs), ...rates()]);
+process.exitCode = report([...variants.flatMap(ratios), ...variants.flatMap(costs), ...rates()]);
 
 async function measure(rival: Rival, round: number): Promise<void> {
   const running = await rival.start(bed);
@@ -89,12 +93,12 @@ async function warmUp(rival: Rival, load: LoadName): Promise<void> {
   if (!rival.without?.includes(load)) await LOADS[load].run(bed, rival.address, WARM_SECONDS);
 }
 
-function ratios(tier: Tier): Figure[] {
+function ratios(variant: Variant): Figure[] {
   return loads.map((load) => {
-    const each = ratesOf(`uipvs --io ${tier}`, load).map((rate, round) => rate / nftIn(load, round));
-    const atLeast = LEAST[tier][load];
+    const each = ratesOf(nameOf(variant), load).map((rate, round) => rate / nftIn(load, round));
+    const atLeast = LEAST[variant.io][load];
     return {
-      what: `uipvs --io ${tier} against nft DNAT: ${LOADS[load].what}`,
+      what: `${nameOf(variant)} against nft DNAT: ${LOADS[load].what}`,
       value: median(each),
       unit: 'x',
       atLeast,
@@ -103,15 +107,15 @@ function ratios(tier: Tier): Figure[] {
 }
 
 /** Of a datagram under flood; in the other loads packets are of many sizes. */
-function costs(tier: Tier): Figure[] {
+function costs(variant: Variant): Figure[] {
   const all = samples.flatMap(({ rival, load, cost }) =>
-    cost && load === 'udp' && rival === `uipvs --io ${tier}` ? [cost] : [],
+    cost && load === 'udp' && rival === nameOf(variant) ? [cost] : [],
   );
   if (all.length === 0) return [];
   const user = median(all.map((cost) => cost.user));
   const system = median(all.map((cost) => cost.system));
-  const { total: limit, user: userLimit } = MOST[tier];
-  const name = `uipvs --io ${tier}: processor time per datagram`;
+  const { total: limit, user: userLimit } = MOST[variant.io];
+  const name = `${nameOf(variant)}: processor time per datagram`;
   return [
     { what: name, value: user + system, unit: 'us', limit },
     {
@@ -132,7 +136,7 @@ function rates(): Figure[] {
       value: Math.max(...noise),
       unit: 'x',
     };
-    const each = rivals(tiers)
+    const each = rivals(variants)
       .filter((rival) => !rival.without?.includes(load))
       .map(({ name }) => ({ what: `${name}: ${what}`, value: median(ratesOf(name, load)), unit }));
     return [...each, scatter];

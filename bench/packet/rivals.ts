@@ -62,10 +62,20 @@ const haproxy: Rival = {
   },
 };
 
-const uipvs = (io: 'sync' | 'uring'): Rival => ({
-  name: `uipvs --io ${io}`,
+/** A way to run the director; `capture` as the daemon's option takes it. */
+export interface Variant {
+  readonly io: 'sync' | 'uring';
+  readonly capture: string;
+}
+
+/** Names a way; what is left to the director is not said. */
+export const nameOf = ({ io, capture }: Variant): string =>
+  `uipvs --io ${io}${capture === 'auto' ? '' : ` --capture ${capture}`}`;
+
+const uipvs = (variant: Variant): Rival => ({
+  name: nameOf(variant),
   address: VIP,
-  start: (bed) => startDirector(bed, io),
+  start: (bed) => startDirector(bed, ['--io', variant.io, '--capture', variant.capture]),
 });
 
 /** The measure of all: in every round it is run a second time, which shows how far figures scatter. */
@@ -73,10 +83,10 @@ export const MEASURE = 'nft DNAT';
 export const MEASURE_AGAIN = 'nft DNAT again';
 
 /** In the order of a round. */
-export const rivals = (ios: readonly ('sync' | 'uring')[]): readonly Rival[] => [
+export const rivals = (variants: readonly Variant[]): readonly Rival[] => [
   routing,
   nft(MEASURE),
-  ...ios.map(uipvs),
+  ...variants.map(uipvs),
   haproxy,
   nft(MEASURE_AGAIN),
 ];

@@ -69,6 +69,8 @@ export interface Status {
   readonly plane: string;
   /** How packets are moved, and why so; `node` while there are only sockets. */
   readonly io: string;
+  /** Which way packets are captured, and why so; '' while none are. */
+  readonly capture: string;
   /** What was changed in the host's network, one thing a line. */
   readonly footprint: readonly string[];
   /** What on this host stands against serving by packets, one line each. */

@@ -37,6 +37,7 @@ export function statusText(status: Status, runtimeDir: string): string {
   const lines = [
     `uipvs ${status.version}, pid ${status.pid}, up ${duration(status.uptimeSec)}, in ${runtimeDir}`,
     `plane ${status.plane}, loop ${status.io}`,
+    ...(status.capture === '' ? [] : [`capture ${status.capture}`]),
     `connections ${status.connections} of ${status.connectionsMax}`,
     `services ${status.services.length}`,
     ...table(status.services.map(serviceRow)),

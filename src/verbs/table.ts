@@ -89,6 +89,10 @@ export const VERBS = {
         'what carries traffic: sockets, packets, or what each service needs; none: tables only',
       ],
       ['--io auto|uring|sync', 'how packets are moved: batches of io_uring, or one system call each'],
+      [
+        '--capture auto|nft|tcx',
+        'how packets are captured: by rules of nft, or past them by a TCX program where it can',
+      ],
       ['--pcap FILE', 'record packets and decisions into a pcapng file; FILE[,max=SIZE][,FILTER]'],
       ['--fresh', 'start with empty tables; the recorded ones are kept aside'],
       ['--fsync soon|always', 'changes reach the disk within 20 ms, or before they are acknowledged'],

@@ -20,6 +20,7 @@ test('a client speaks with the director over the socket', async () => {
     version: '1.2.3',
     plane: 'auto',
     io: 'node',
+    capture: '',
     footprint: [],
     problems: [],
     uptimeSec: 5,

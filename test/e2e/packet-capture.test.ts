@@ -4,6 +4,7 @@ import {
   CaptureLab,
   CLIENT,
   CLIENT6,
+  DIRECTOR,
   FAR_VIP,
   ICMP,
   SERVER,
@@ -14,23 +15,28 @@ import {
   VIP6,
   WISH,
 } from '../support/capture-lab.ts';
+import { captureWays } from '../support/capture-ways.ts';
 import type { CapturingDirector } from '../support/capturing-director.ts';
+import { address } from '../support/core.ts';
+import { packetOf } from '../support/core-packets.ts';
 import { lacksPackets } from '../support/network-namespaces.ts';
 import { until } from '../support/processes.ts';
 import { isMissing } from '../support/programs.ts';
 
 const lab = new CaptureLab();
 
-describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl', 'ping'))('capture', () => {
+const skipped = lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl', 'ping');
+
+beforeAll(() => (skipped ? undefined : lab.setUp()));
+afterAll(() => (skipped ? undefined : lab.tearDown()));
+
+describe.skipIf(skipped).each(skipped ? [] : captureWays())('capture by %s', (way) => {
   let director: CapturingDirector;
   let before: string[];
 
-  beforeAll(() => lab.setUp());
-  afterAll(() => lab.tearDown());
-
   beforeEach(async () => {
     before = await lab.networkState();
-    director = await lab.startDirector();
+    director = await lab.startDirector(way);
     await director.capture(WISH);
   });
 
@@ -182,6 +188,32 @@ describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl', 'pin
     await lab.send('cli', '10.84.0.9', 5000);
     expect(director.packets).toEqual([]);
     await lab.net.run('dir', ['nft', 'delete', 'table', 'ip', 'user']);
+  });
+
+  test('takes packets out of padded frames as they were sent, but none that is damaged or forged', async () => {
+    const from = (text: string): Uint8Array =>
+      packetOf({
+        protocol: UDP,
+        src: address(text),
+        sport: 1,
+        dst: address(VIP),
+        dport: 9,
+        payloadLength: 1,
+      });
+    const [sound, damaged, forged] = [from(CLIENT), from(CLIENT), from(DIRECTOR)];
+    damaged[10]! ^= 1;
+    await lab.sendRaw(damaged, 60);
+    await lab.sendRaw(forged, 60);
+    await lab.sendRaw(sound, 60);
+    await lab.sendRaw(sound, 0);
+
+    const taken = () => director.seen({ dst: VIP, protocol: UDP });
+    await until('the sound ones were taken', () => taken().length >= 2);
+    await sleep(100);
+    expect(taken().map(({ src, lengthBytes }) => [src, lengthBytes])).toEqual([
+      [CLIENT, sound.length],
+      [CLIENT, sound.length],
+    ]);
   });
 
   test('captures thousands of services after one change, and none after another', async () => {

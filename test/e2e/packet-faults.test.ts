@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { captureWays } from '../support/capture-ways.ts';
 import { TestDirector } from '../support/director.ts';
 import { lacksPackets } from '../support/network-namespaces.ts';
 import { CLIENT, DIRECTOR, PacketLab, SERVER, SERVERS, VIP } from '../support/packet-lab.ts';
@@ -32,9 +33,9 @@ describe.skipIf(skipped)('when things go wrong', () => {
   });
   afterAll(() => lab.remove());
 
-  describe('on a running director', () => {
+  describe.each(skipped ? [] : captureWays())('on a running director, packets captured by %s', (way) => {
     beforeEach(async () => {
-      await lab.start('--plane', 'packet', '--fresh');
+      await lab.start('--plane', 'packet', '--fresh', '--capture', way);
       await lab.ipvsadm(
         `-A -t ${VIP.own}:80 -s rr`,
         ...SERVERS.map((name) => `-a -t ${VIP.own}:80 -r ${SERVER[name].v4} -m`),

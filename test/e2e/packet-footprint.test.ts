@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CaptureLab, FAR_VIP, SERVER, SERVER6, VIP, VIP6, WISH } from '../support/capture-lab.ts';
+import { captureWays } from '../support/capture-ways.ts';
 import type { CapturingDirector } from '../support/capturing-director.ts';
 import { lacksPackets } from '../support/network-namespaces.ts';
 import { until } from '../support/processes.ts';
@@ -8,15 +9,19 @@ import { isMissing } from '../support/programs.ts';
 
 const lab = new CaptureLab();
 
-describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl'))('footprint', () => {
+const skipped = lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl');
+const ways = skipped ? [] : captureWays();
+
+beforeAll(() => (skipped ? undefined : lab.setUp()));
+afterAll(() => (skipped ? undefined : lab.tearDown()));
+
+describe.skipIf(skipped).each(ways)('footprint of capture by %s', (way) => {
   let director: CapturingDirector;
 
-  beforeAll(() => lab.setUp());
   afterEach(() => director.kill());
-  afterAll(() => lab.tearDown());
 
   const start = async (...args: readonly string[]): Promise<void> => {
-    director = await lab.startDirector(...args);
+    director = await lab.startDirector(way, ...args);
     await director.capture(WISH);
   };
 
@@ -46,6 +51,7 @@ describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl'))('fo
         'rule pref 0 fwmark 0x75690000 lookup 1969815552 (IPv6)',
         'nft table ip uipvs',
         'nft table ip6 uipvs',
+        ...(way === 'tcx' ? ['tcx program on d0', 'tcx program on d1'] : []),
       ]),
     );
   });
@@ -63,7 +69,7 @@ describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl'))('fo
 
   test('a second director in the same network is refused and harms nothing', async () => {
     await start();
-    await expect(lab.startDirector()).rejects.toThrow('make device uipvs0: EBUSY');
+    await expect(lab.startDirector(way)).rejects.toThrow('make device uipvs0: EBUSY');
 
     expect(await lab.fetch('cli', VIP, 80)).toBe('director');
     expect(director.seen({ dst: VIP })).not.toEqual([]);
@@ -84,7 +90,7 @@ describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl'))('fo
       expect(await lab.fetch('cli', VIP6, port)).toBe('director');
     }
 
-    director = await lab.startDirector();
+    director = await lab.startDirector(way);
     expect(director.swept).toEqual([
       'nft table ip uipvs',
       'rule pref 0 fwmark 0x75690000 lookup 1969815552 (IPv4)',
@@ -149,10 +155,12 @@ describe.skipIf(lacksPackets() || isMissing('nft', 'nc', 'socat', 'sysctl'))('fo
       const { stdout } = await lab.net.run('dir', ['nft', 'list', 'table', 'ip', 'user']);
       return Number(/packets (\d+)/.exec(stdout)![1]);
     };
-    for (const [mode, isTracked] of [
+    const modes = [
       ['untracked', false],
-      ['tracked', true],
-    ] as const) {
+      // What is tracked is not redirected.
+      ...(way === 'tcx' ? [] : [['tracked', true] as const]),
+    ] as const;
+    for (const [mode, isTracked] of modes) {
       await start(mode);
       const earlier = await tracked();
       expect(await lab.fetch('cli', VIP, 80)).toBe('director');

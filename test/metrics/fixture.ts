@@ -46,6 +46,7 @@ export class FakeSource extends FakePort implements MetricsSource {
       version: '1.2.3',
       plane: 'proxy',
       io: 'node',
+      capture: '',
       footprint: [],
       problems: [],
       uptimeSec: 77,

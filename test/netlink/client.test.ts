@@ -73,6 +73,7 @@ describe('a director behind a session and a client', () => {
     version: '1.2.3',
     plane: 'auto',
     io: 'node',
+    capture: '',
     footprint: [],
     problems: [],
     uptimeSec: 5,

@@ -12,7 +12,9 @@ export const CLIENT6 = 'fd81::2';
 /** Addresses of the director, the virtual ones beside its own. */
 export const VIP = '10.81.0.100';
 export const VIP6 = 'fd81::100';
-const DIRECTOR = '10.81.0.1';
+export const DIRECTOR = '10.81.0.1';
+
+const ETHERNET_BYTES = 14;
 /** Routed by the director to the server's host. */
 export const FAR_VIP = '10.83.0.1';
 export const SERVER = '10.82.0.2';
@@ -86,6 +88,17 @@ export class CaptureLab {
   /** Sends a datagram. */
   async send(from: string, host: string, port: number, ...options: string[]): Promise<void> {
     await this.net.run(from, ['nc', '-u', '-w', '1', ...options, host, String(port)], 'x');
+  }
+
+  /** Puts an IP packet on the client's cable to the director as it is, in a frame that is padded to `frameBytes`. */
+  async sendRaw(packet: Uint8Array, frameBytes: number): Promise<void> {
+    const { stdout } = await this.net.run('dir', ['cat', '/sys/class/net/d0/address']);
+    const frame = Buffer.alloc(Math.max(frameBytes, ETHERNET_BYTES + packet.length));
+    Buffer.from(stdout.trim().replaceAll(':', ''), 'hex').copy(frame);
+    frame.writeUInt16BE(packet[0]! >> 4 === 4 ? 0x0800 : 0x86dd, ETHERNET_BYTES - 2);
+    frame.set(packet, ETHERNET_BYTES);
+    const octal = Array.from(frame, (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+    await this.net.run('cli', ['sh', '-c', `printf '${octal}' | socat -u - INTERFACE:c0`]);
   }
 
   /** All of the director's network that a director may change. */

@@ -19,6 +19,8 @@ import { openTun } from '../../src/net/packet/tun.ts';
  */
 
 const LONGEST_PACKET = 65_536;
+/** More than any test sends in a row. */
+const QUEUE_LENGTH = 4000;
 
 /** What is to be captured, addresses as text. */
 export interface TextWish {
@@ -34,6 +36,7 @@ export interface SeenPacket {
   readonly src: string;
   readonly dst: string;
   readonly protocol: number;
+  readonly lengthBytes: number;
   readonly ttl: number;
   /** 0 where there is no transport header; type and code for ICMP. */
   readonly sport: number;
@@ -44,7 +47,7 @@ export interface SeenPacket {
 }
 
 function openDevice(device: string): FdStream {
-  const { fd } = openTun({ name: device, vnetHeader: false, up: true });
+  const { fd } = openTun({ name: device, vnetHeader: false, queueLength: QUEUE_LENGTH, up: true });
   const buffer = Buffer.alloc(LONGEST_PACKET);
   return new FdStream(fd, {
     buffer,
@@ -71,6 +74,7 @@ function describe(device: string, packet: Buffer): SeenPacket {
     src: address(isV4 ? 12 : 8),
     dst: address(isV4 ? 16 : 24),
     protocol: packet[isV4 ? 9 : 6]!,
+    lengthBytes: packet.length,
     ttl: packet[isV4 ? 8 : 7]!,
     sport: port(0),
     dport: port(2),
@@ -101,6 +105,8 @@ async function obey(state: HostState, verb: string, argument: string): Promise<u
       return 'done';
     case 'list':
       return state.list();
+    case 'way':
+      return state.captureWay;
     case 'problems':
       return state.problems();
     case 'route': {
@@ -121,8 +127,10 @@ const say = (value: unknown): void => {
 };
 
 const readers = [openDevice('uipvs0')];
+const args = process.argv.slice(2);
 const state = await HostState.open({
-  isTracked: process.argv[2] === 'tracked',
+  isTracked: args.includes('tracked'),
+  capture: args.includes('tcx') ? 'tcx' : args.includes('auto') ? 'auto' : 'nft',
   log: (line) => say({ log: line }),
 });
 say({ ready: state.swept });

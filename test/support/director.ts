@@ -30,6 +30,7 @@ export interface DirectorStatus {
   readonly services: readonly { readonly state: string; readonly plane: string }[];
   readonly director: {
     readonly io: string;
+    readonly capture: string;
     readonly footprint: readonly string[];
     readonly problems: readonly string[];
   };

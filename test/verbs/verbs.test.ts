@@ -20,6 +20,7 @@ const STATUS: Status = {
   version: '1.2.3',
   plane: 'auto',
   io: 'node',
+  capture: '',
   footprint: [],
   problems: [],
   uptimeSec: 3 * 3600 + 125,
@@ -46,6 +47,11 @@ counters
   no_dest             3
   udp_sockets_closed  0
 `);
+});
+
+test('status shows which way packets are captured, where they are', () => {
+  const capture = 'nft (asked for)';
+  expect(statusText({ ...STATUS, capture }, '/x')).toContain('\ncapture nft (asked for)\nconnections 12 ');
 });
 
 test.each([
@@ -115,6 +121,7 @@ describe('with a director', () => {
         pid: 42,
         plane: 'auto',
         io: 'node',
+        capture: '',
         footprint: [],
         problems: [],
         uptimeSec: 10925,

@@ -11,6 +11,8 @@ export interface PacketEngine {
   counters(): Readonly<Record<string, number>>;
   /** How packets are moved and why so. */
   readonly tier: string;
+  /** Which way packets are captured and why so. */
+  readonly captureWay: string;
   footprint(): readonly string[];
   problems(): Promise<readonly string[]>;
   /** Takes everything back. */

@@ -98,6 +98,11 @@ export class PacketPlane implements Plane {
     return this.engine?.tier;
   }
 
+  /** Which way packets are captured and why so; `undefined` while there is no service. */
+  get captureWay(): string | undefined {
+    return this.engine?.captureWay;
+  }
+
   /** What was changed on the host, one thing a line. */
   footprint(): readonly string[] {
     return this.engine?.footprint() ?? [];

@@ -10,6 +10,7 @@ import type { Drain } from './drain.ts';
 import type { CaptureWish } from './host-state/capture-sets.ts';
 import { HostState } from './host-state/host-state.ts';
 import { BYPASS_MARK, fwmarkDevice, MAIN_DEVICE } from './host-state/names.ts';
+import type { CaptureChoice } from './host-state/shortcut.ts';
 import { chooseTier, createDrain, type IoChoice, uringObstacle } from './io-tier.ts';
 import { Locality } from './locality.ts';
 import { createPacketCounters } from './packet-counters.ts';
@@ -27,6 +28,7 @@ import { WholeOutput } from './whole-output.ts';
 export interface StartOptions {
   readonly director: Director;
   readonly io: IoChoice;
+  readonly capture: CaptureChoice;
   /** File and filter of a trace, or `undefined`. */
   readonly pcap: TraceOptions | undefined;
   readonly log: (line: string) => void;
@@ -82,7 +84,7 @@ class Engine implements PacketEngine {
   }
 
   async start(): Promise<void> {
-    const { director, log, pcap } = this.options;
+    const { director, capture, log, pcap } = this.options;
     if (pcap !== undefined) {
       const trace = new PacketTrace(pcap, 'uipvs', log);
       this.tracer = new PacketTracer(director, trace);
@@ -91,6 +93,7 @@ class Engine implements PacketEngine {
     try {
       this.host = await HostState.open({
         isTracked: director.settings.isOn('conntrack'),
+        capture,
         log,
         onRouting: () => this.locality.forget(),
       });
@@ -123,6 +126,10 @@ class Engine implements PacketEngine {
       ([reason, count]) => [`fragments_${reason}`, count] as const,
     );
     return { ...this.packetCounters, ...this.deviceCounters.report(), ...Object.fromEntries(dropped) };
+  }
+
+  get captureWay(): string {
+    return this.host?.captureWay ?? '';
   }
 
   footprint(): readonly string[] {

@@ -7,10 +7,11 @@ import { FAMILIES } from './families.ts';
 import { Footprint, sweep } from './footprint.ts';
 import { MAIN_DEVICE } from './names.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
-import { tellsDeviceDown, tellsRuleDeletion, tellsTableDeletion } from './nfnetlink.ts';
+import { tellsChainChange, tellsDeviceDown, tellsRuleDeletion, tellsTableDeletion } from './nfnetlink.ts';
 import { firewallProblems, hasIpv6, hasStrictPaths, networkSetting, settingProblems } from './problems.ts';
 import { SerialPrograms } from './programs.ts';
 import { Routes } from './routes.ts';
+import { type CaptureChoice, Shortcut } from './shortcut.ts';
 
 /** Changes come in flocks: after the first, others are waited for so long. */
 const MEND_DELAY_MS = 100;
@@ -18,6 +19,7 @@ const MEND_DELAY_MS = 100;
 export interface HostStateOptions {
   /** Services' packets are seen by connection tracking (net.ipv4.vs.conntrack). */
   readonly isTracked: boolean;
+  readonly capture: CaptureChoice;
   /** For what happens to the host's network later: a line for the log. */
   readonly log: (line: string) => void;
   /** Addresses, links, routes or rules have changed. */
@@ -38,6 +40,7 @@ export class HostState {
   private readonly slots = new DeviceSlots();
   private readonly footprint: Footprint;
   private readonly capturing: Capture;
+  private readonly shortcut: Shortcut;
   private readonly isStrict = hasStrictPaths();
   private captureProblems: readonly string[] = [];
   private watches: readonly ChangeWatch[] = [];
@@ -54,6 +57,9 @@ export class HostState {
     const { programs, slots } = this;
     this.footprint = new Footprint({ programs, slots, devices: this.kernel });
     this.capturing = new Capture({ programs, slots, footprint: this.footprint });
+    const { capture: choice, isTracked, log } = options;
+    const families = () => this.families();
+    this.shortcut = new Shortcut({ choice, isTracked, programs, kernel: this.kernel, families, log });
   }
 
   /**
@@ -85,6 +91,7 @@ export class HostState {
   async renewDevice(device: string): Promise<void> {
     await this.addDevice(device);
     await this.capturing.renew();
+    await this.shortcut.reconsider();
   }
 
   /** To be called before the device is closed, and after its mark is no longer wished. */
@@ -95,11 +102,17 @@ export class HostState {
   /** Lets the host hand over just what is wished. Many wishes in a row are brought into effect together. */
   async capture(wish: CaptureWish): Promise<void> {
     await this.capturing.apply(wish);
+    this.shortcut.apply(wish);
+  }
+
+  /** Which way packets are captured, and why so. */
+  get captureWay(): string {
+    return this.shortcut.way;
   }
 
   /** All that was changed on the host, one thing a line. */
   list(): string[] {
-    return this.footprint.list();
+    return [...this.footprint.list(), ...this.shortcut.list()];
   }
 
   /** What on this host stands against the director, one line each. */
@@ -115,6 +128,7 @@ export class HostState {
     return [
       ...this.captureProblems,
       ...limits,
+      ...this.shortcut.problems(),
       ...settingProblems(wantsIpv6, this.isStrict),
       ...(await firewallProblems(this.programs)),
     ];
@@ -124,6 +138,7 @@ export class HostState {
   async close(): Promise<void> {
     for (const watch of this.watches) await watch.close();
     clearTimeout(this.mendTimer);
+    this.shortcut.close();
     // Nothing is put back once all is taken back.
     await this.capturing.end();
     await this.mending;
@@ -136,17 +151,23 @@ export class HostState {
     await this.addDevice(MAIN_DEVICE);
     const families = hasIpv6(MAIN_DEVICE) ? FAMILIES : [AF_INET as Family];
     this.captureProblems = await this.capturing.start(families, options);
+    await this.shortcut.start();
     this.watches = [
       new ChangeWatch(WATCH.ROUTING, (notice) => this.onRouting(notice)),
       new ChangeWatch(WATCH.NFTABLES, (notice) => {
-        if (!notice || tellsTableDeletion(notice)) this.mendSoon();
+        if (!notice || tellsTableDeletion(notice) || this.concernsShortcut(notice)) this.mendSoon();
       }),
     ];
+  }
+
+  private concernsShortcut(notice: Uint8Array): boolean {
+    return this.shortcut.mindsChains && tellsChainChange(notice);
   }
 
   private onRouting(notice: Uint8Array | undefined): void {
     this.routes.forget();
     this.options.onRouting?.();
+    this.shortcut.notice(notice);
     if (!notice || tellsDeviceDown(notice)) this.isDeviceDown = true;
     if (this.isDeviceDown || !notice || tellsRuleDeletion(notice)) this.mendSoon();
   }
@@ -168,5 +189,6 @@ export class HostState {
     }
     await this.footprint.mendRules();
     await this.capturing.mend();
+    if (this.shortcut.mindsChains) await this.shortcut.reconsider();
   }
 }

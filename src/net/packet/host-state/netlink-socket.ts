@@ -1,7 +1,16 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { DeviceError } from '../device-error.ts';
 import { type Arena, native } from '../ffi.ts';
-import { answerErrno, type Devconf, devconfRequest, linkRequest, parseLink } from './rtnetlink.ts';
+import {
+  answerErrno,
+  type Devconf,
+  devconfRequest,
+  type LinkAnswer,
+  linkRequest,
+  linksRequest,
+  parseLink,
+  parseLinks,
+} from './rtnetlink.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -86,6 +95,14 @@ export class NetlinkSocket {
   /** Whether a device is there and down. */
   isDown(device: string): boolean {
     return parseLink(this.ask(linkRequest(device, ++this.sequence)))?.isUp === false;
+  }
+
+  /** All devices of this network namespace. */
+  links(): LinkAnswer[] {
+    const links: LinkAnswer[] = [];
+    let isWhole = parseLinks(this.ask(linksRequest(++this.sequence)), links);
+    while (!isWhole) isWhole = parseLinks(this.answer.subarray(0, readSync(this.fd, this.answer)), links);
+    return links;
   }
 
   close(): void {

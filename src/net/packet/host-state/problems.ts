@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { NFT_TABLE } from './names.ts';
 import { ProgramError, type ProgramRunner } from './programs.ts';
 
 /** Value of a reverse-path check that only accepts packets from where the way back leads. */
@@ -16,6 +17,10 @@ export function networkSetting(path: string): number | undefined {
 /** Whether the host takes only packets from where the way back leads (net.ipv4.conf.all.rp_filter). */
 export const hasStrictPaths = (setting = networkSetting): boolean =>
   setting('ipv4/conf/all/rp_filter') === STRICT;
+
+/** Whether packets that come in by a device are taken only from where the way back leads. */
+export const hasStrictPath = (device: string, setting = networkSetting): boolean =>
+  Math.max(setting('ipv4/conf/all/rp_filter') ?? 0, setting(`ipv4/conf/${device}/rp_filter`) ?? 0) === STRICT;
 
 /** Whether IPv6 is on for a device. */
 export const hasIpv6 = (device: string, setting = networkSetting): boolean =>
@@ -59,13 +64,51 @@ export async function firewallProblems(programs: ProgramRunner): Promise<string[
   }
 }
 
+/** Tables of the older firewall programs, one name a line. */
+const LEGACY_TABLES = ['/proc/net/ip_tables_names', '/proc/net/ip6_tables_names'];
+
+/**
+ * @returns firewalls that see packets on their way to a device of the director when they are routed there, but not when they
+ *   are redirected
+ */
+export async function firewallsOnTheWay(programs: ProgramRunner): Promise<string[]> {
+  try {
+    const chains = chainsOnTheWay(await programs.run('nft', ['list', 'chains']));
+    return [...chains, ...LEGACY_TABLES.flatMap(legacyTables)];
+  } catch (error) {
+    if (error instanceof ProgramError) return [error.message];
+    throw error;
+  }
+}
+
+function legacyTables(path: string): string[] {
+  try {
+    const names = readFileSync(path, 'latin1').split('\n');
+    return names
+      .filter((name) => name !== '')
+      .map((name) => `${path.includes('ip6') ? 'ip6tables' : 'iptables'} ${name}`);
+  } catch {
+    return [];
+  }
+}
+
+/** @returns the chains of others that are on packets' way in, in what `nft list chains` prints */
+export const chainsOnTheWay = (listing: string): string[] =>
+  baseChains(listing, / hook (prerouting|forward|ingress) /).filter(
+    (chain) =>
+      !chain.startsWith(`nft chain ip ${NFT_TABLE} `) && !chain.startsWith(`nft chain ip6 ${NFT_TABLE} `),
+  );
+
 /** @returns the chains of hook forward with policy drop in what `nft list chains` prints: `nft chain ip filter FORWARD` */
-export function droppingChains(listing: string): string[] {
+export const droppingChains = (listing: string): string[] =>
+  baseChains(listing, / hook forward .*policy drop;/);
+
+function baseChains(listing: string, wanted: RegExp): string[] {
   let table = '';
   let chain = '';
   return listing.split('\n').flatMap((line) => {
     table = /^table (\S+ \S+) \{/.exec(line)?.[1] ?? table;
     chain = /^\s+chain (\S+) \{/.exec(line)?.[1] ?? chain;
-    return / hook forward .*policy drop;/.test(line) ? [`nft chain ${table} ${chain}`] : [];
+    return wanted.test(line) ? [`nft chain ${table} ${chain}`] : [];
   });
 }

@@ -5,6 +5,7 @@ import { type Address, AF_INET, addressBytes, addressFromBytes, type Family } fr
 
 const HEADER_LEN = 16;
 const ERROR = 2;
+const DONE = 3;
 const NEW_LINK = 16;
 const GET_LINK = 18;
 const SET_LINK = 19;
@@ -13,13 +14,15 @@ const GET_ROUTE = 26;
 
 const REQUEST = 0x1;
 const ACK = 0x4;
+/** All that there are. */
+const DUMP = 0x300;
 
 const ROUTE_HEADER_LEN = 12;
 const LINK_HEADER_LEN = 16;
 
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7, METRICS: 8, VIA: 18 } as const;
 const RTAX_MTU = 2;
-const IFLA = { IFNAME: 3, MTU: 4, AF_SPEC: 26 } as const;
+const IFLA = { IFNAME: 3, MTU: 4, MASTER: 10, AF_SPEC: 26 } as const;
 const IFLA_INET_CONF = 1;
 const IFF_UP = 1;
 
@@ -62,6 +65,10 @@ export interface LinkAnswer {
   readonly name: string;
   readonly mtu: number;
   readonly isUp: boolean;
+  /** Kind of its link layer (uapi linux/if_arp.h): 1 for Ethernet. */
+  readonly layer: number;
+  /** Index of the bridge, bond or the like that its packets pass on to; 0 for none. */
+  readonly master: number;
 }
 
 /** Asks for the route to an address. */
@@ -81,6 +88,10 @@ export function linkRequest(link: number | string, sequence: number): Uint8Array
   else writer.attribute(IFLA.IFNAME, new TextEncoder().encode(`${link}\0`));
   return writer.finish();
 }
+
+/** Asks for all interfaces. */
+export const linksRequest = (sequence: number): Uint8Array =>
+  new Message(GET_LINK, REQUEST | DUMP, sequence, LINK_HEADER_LEN).finish();
 
 /** Asks to change IPv4 settings of one interface: what sysctl does, but also where /proc/sys is read-only. */
 export function devconfRequest(
@@ -135,12 +146,33 @@ export function parseLink(bytes: Uint8Array): LinkAnswer | undefined {
   if (at < 0) return undefined;
   const view = viewOf(bytes);
   const isUp = (view.getUint32(HEADER_LEN + 8, true) & IFF_UP) !== 0;
-  const answer = { index: view.getInt32(HEADER_LEN + 4, true), name: '', mtu: 0, isUp };
+  const layer = view.getUint16(HEADER_LEN + 2, true);
+  const answer = { index: view.getInt32(HEADER_LEN + 4, true), name: '', mtu: 0, isUp, layer, master: 0 };
   eachAttribute(bytes, at, messageEnd(bytes), (type, from, to) => {
     if (type === IFLA.IFNAME) answer.name = new TextDecoder().decode(bytes.subarray(from, to - 1));
     else if (type === IFLA.MTU && to - from >= 4) answer.mtu = view.getUint32(from, true);
+    else if (type === IFLA.MASTER && to - from >= 4) answer.master = view.getUint32(from, true);
   });
   return answer;
+}
+
+/**
+ * Reads one part of the answer about all interfaces.
+ * @param links are added to
+ * @returns whether it was the last part
+ */
+export function parseLinks(bytes: Uint8Array, links: LinkAnswer[]): boolean {
+  const view = viewOf(bytes);
+  for (let at = 0; at + HEADER_LEN <= bytes.length; ) {
+    const type = view.getUint16(at + 4, true);
+    if (type === DONE || type === ERROR) return true;
+    const link = parseLink(bytes.subarray(at));
+    if (link) links.push(link);
+    const length = view.getUint32(at, true);
+    if (length < HEADER_LEN || length > bytes.length) return true;
+    at += (length + 3) & ~3;
+  }
+  return bytes.length < HEADER_LEN;
 }
 
 function mtuMetric(bytes: Uint8Array, from: number, to: number): number {

@@ -1,12 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../../../src/core/address.ts';
-import { tellsRuleDeletion, tellsTableDeletion } from '../../../../src/net/packet/host-state/nfnetlink.ts';
+import {
+  deletedDevices,
+  tellsChainChange,
+  tellsDeviceChange,
+  tellsRuleDeletion,
+  tellsTableDeletion,
+} from '../../../../src/net/packet/host-state/nfnetlink.ts';
 import {
   answerErrno,
   devconfRequest,
+  type LinkAnswer,
   linkRequest,
   parseLink,
+  parseLinks,
   parseRoute,
   ROUTE_TYPE,
   routeRequest,
@@ -97,10 +105,30 @@ test('a refusal has an errno and no route, an acknowledgement errno 0', () => {
   expect(answerErrno(bytes(ANSWER.done))).toBe(0);
 });
 
-test('reads name, index and MTU of a link', () => {
-  const link =
-    '3800000010000000080000001b000000000001000300000043100100000000000700030064310000050010000600000008000400dc050000';
-  expect(parseLink(bytes(link))).toEqual({ index: 3, name: 'd1', mtu: 1500, isUp: true });
+const LINK =
+  '3800000010000000080000001b000000000001000300000043100100000000000700030064310000050010000600000008000400dc050000';
+
+test('reads name, index, MTU and kind of a link', () => {
+  expect(parseLink(bytes(LINK))).toEqual({
+    index: 3,
+    name: 'd1',
+    mtu: 1500,
+    isUp: true,
+    layer: 1,
+    master: 0,
+  });
+});
+
+test('reads all links of an answer in parts, up to its end', () => {
+  const ofBridge = `40${LINK.slice(2)}08000a0007000000`;
+  const links: LinkAnswer[] = [];
+  expect(parseLinks(bytes(LINK + ofBridge), links)).toBe(false);
+  expect(parseLinks(bytes(`${LINK}1400000003000200080000001b00000000000000`), links)).toBe(true);
+  expect(links.map(({ index, master }) => [index, master])).toEqual([
+    [3, 0],
+    [3, 7],
+    [3, 0],
+  ]);
 });
 
 describe('no bytes make a reader throw', () => {
@@ -116,6 +144,8 @@ describe('no bytes make a reader throw', () => {
     ['parseRoute', parseRoute],
     ['parseLink', parseLink],
     ['answerErrno', answerErrno],
+    ['parseLinks', (data: Uint8Array) => parseLinks(data, [])],
+    ['deletedDevices', deletedDevices],
     ['tellsTableDeletion', tellsTableDeletion],
     ['tellsRuleDeletion', tellsRuleDeletion],
   ])('%s', (_, read) => {
@@ -133,4 +163,26 @@ test('a deletion is found behind other messages of a notice', () => {
   };
   expect([tellsRuleDeletion(notice(33)), tellsRuleDeletion(notice(32))]).toEqual([true, false]);
   expect([tellsTableDeletion(notice(0x0a02)), tellsTableDeletion(notice(0x0a00))]).toEqual([true, false]);
+});
+
+test('the devices whose deletion a notice tells are found', () => {
+  const news = bytes(LINK);
+  const deletion = bytes(LINK);
+  deletion[4] = 17;
+  expect(deletedDevices(Buffer.concat([news, deletion]))).toEqual([3]);
+  expect(deletedDevices(news)).toEqual([]);
+  expect([news, deletion].map(tellsDeviceChange)).toEqual([true, true]);
+});
+
+test('a change of chains is found', () => {
+  const notice = (type: number): Uint8Array => Uint8Array.of(16, 0, 0, 0, type, 10, ...Array(10).fill(0));
+  // New and deleted tables and chains; then new rules and set elements.
+  expect([0, 2, 3, 5, 6, 12].map((type) => tellsChainChange(notice(type)))).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
