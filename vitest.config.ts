@@ -3,6 +3,13 @@ import { defineConfig } from 'vitest/config';
 /** Simulations of a size that theory can be seen in. */
 const PUBLISHED = 'test/sim/published.test.ts';
 
+/** What other files have left to the compiler and the collector must not be seen in what is measured. */
+const MEMORY = [
+  'test/core/{packet-memory,reassembly,sync-offers}.test.ts',
+  'test/forwarders/{encapsulate,translate}.test.ts',
+  'test/schedulers/contract.test.ts',
+];
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -14,7 +21,14 @@ export default defineConfig({
           // Files of one worker share the modules, which are loaded once.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/oracle/**', PUBLISHED],
+          exclude: ['test/e2e/**', 'test/oracle/**', PUBLISHED, ...MEMORY],
+        },
+      },
+      {
+        test: {
+          name: 'unit-memory',
+          testTimeout: 30_000,
+          include: MEMORY,
           execArgv: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
         },
       },
