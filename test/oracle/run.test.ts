@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { boot, isOracleMissing } from '../support/oracle/kernel.ts';
+import { boot, isOracleMissing, PROJECT } from '../support/oracle/kernel.ts';
 import { isMissing } from '../support/programs.ts';
 
-const UIPVS = fileURLToPath(new URL('../../bin/uipvs', import.meta.url));
+const UIPVS = `${PROJECT}/bin/uipvs`;
 const LIMIT_MS = 120_000;
 
 describe.skipIf(isOracleMissing() || isMissing('genl', 'sysctl'))('on a kernel that has IPVS', () => {

@@ -2,12 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { boot, isOracleMissing } from '../support/oracle/kernel.ts';
+import { boot, isOracleMissing, PROJECT } from '../support/oracle/kernel.ts';
 import { isMissing } from '../support/programs.ts';
 
-/** The project as the virtual machine sees it. */
-const ROOT = '/run/project';
-const PROGRAM = join(ROOT, 'dist/test/support/sync-master-program.js');
+const PROGRAM = join(PROJECT, 'dist/test/support/sync-master-program.js');
 const SIX = /^\w+ +[0-9a-f]{4}:/;
 
 /** The virtual machines together take a minute or two. */
@@ -21,7 +19,7 @@ const TEMPLATE_SEC_V0 = 180;
 describe.skipIf(isOracleMissing() || isMissing('socat', 'tc'))('beside a real kernel', () => {
   describe.each([1, 0])('with format %i', (version) => {
     test('a uipvs backup has the entries of a kernel that is master', { timeout: LIMIT_MS }, async () => {
-      const printed = await run('kernel-master', { root: ROOT, version });
+      const printed = await run('kernel-master', { root: PROJECT, version });
       const kernel = entriesOf(printed, 'kernel', version);
       const uipvs = entriesOf(printed, 'uipvs', 1);
       expect(kernel.size).toBeGreaterThanOrEqual(version === 1 ? 12 : 10);

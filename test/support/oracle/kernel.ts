@@ -7,6 +7,9 @@ import { isMissing } from '../programs.ts';
 
 const BOOT = fileURLToPath(new URL('boot', import.meta.url));
 
+/** This project as the virtual machine sees it. */
+export const PROJECT = '/run/project';
+
 /** One command line of ipvsadm. */
 export interface CommandLine {
   /** Without the program's name. */
