@@ -4,11 +4,11 @@ import { looksForMore, meansNoMore, Singles, writePacket } from './singles.ts';
 import { Uring } from './uring.ts';
 
 /** Reads of one round, at most and at least. */
-const MOST_READS = 32;
+const MOST_READS = 64;
 const LEAST_READS = 8;
 
 /** Operations of one round: its reads, and the writes of the packets before. */
-const RING_ENTRIES = 256;
+const RING_ENTRIES = 512;
 const MOST_WRITES = RING_ENTRIES - MOST_READS;
 
 /** Fewer packets are cheaper moved one by one: a round costs as much as the system calls of so many. */
