@@ -125,7 +125,8 @@ describe.skipIf(skipped).each(skipped ? [] : captureWays())('capture by %s', (wa
     await director.capture({ virtual: [], servers: [[TCP, '10.82.0.1', 8080]] });
 
     expect(await lab.fetch('cli', '10.82.0.1', 8080)).toBe('director');
-    expect(director.seen({ src: '10.82.0.1', sport: 8080, dst: CLIENT }).length).toBeGreaterThanOrEqual(3);
+    const replies = { src: '10.82.0.1', sport: 8080, dst: CLIENT };
+    await until('the replies', () => director.seen(replies).length >= 3);
 
     director.packets.length = 0;
     expect(await lab.fetch('dir', '10.82.0.1', 8080)).toBe('director');
