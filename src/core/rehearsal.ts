@@ -75,8 +75,7 @@ export class Rehearsal {
     const { service } = this;
     const at = service.indexOf(key);
     if (at < 0) return false;
-    const [dest] = service.dests.splice(at, 1);
-    dest!.available = false;
+    service.removeAt(at).available = false;
     service.scheduler?.removed?.(service.dests, at);
     return true;
   }

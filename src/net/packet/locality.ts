@@ -1,7 +1,7 @@
-import { networkInterfaces } from 'node:os';
-import { type Address, AF_INET, parseAddress } from '../../core/address.ts';
+import { type Address, AF_INET } from '../../core/address.ts';
 import { HOOK, type Hook } from '../../core/verdict.ts';
 import { AddressSet } from './address-set.ts';
+import { ownAddresses } from './own-addresses.ts';
 
 /** Tells which way a packet was going when it was captured: to this host, from it, or through it. */
 export class Locality {
@@ -15,10 +15,7 @@ export class Locality {
     if (!this.isStale) return;
     this.isStale = false;
     this.own.clear();
-    for (const { address } of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
-      const parsed = parseAddress(address.replace(/%.*/, ''));
-      if (parsed) this.own.add(parsed);
-    }
+    for (const address of ownAddresses()) this.own.add(address);
   }
 
   /** To be called when addresses may have changed. */

@@ -1,7 +1,7 @@
-import { networkInterfaces } from 'node:os';
-import { type Address, type Family, parseAddress } from '../../../core/address.ts';
+import type { Family } from '../../../core/address.ts';
 import { familyName } from '../capture-list.ts';
 import { DeviceError } from '../device-error.ts';
+import { ownAddresses } from '../own-addresses.ts';
 import { captureEntries } from '../tcx/capture-map.ts';
 import { Redirect } from '../tcx/redirect.ts';
 import type { CaptureWish } from './capture-sets.ts';
@@ -226,9 +226,3 @@ export class Shortcut {
 /** Packets of a device with a master come in by that one, too; a director's own are not captured. */
 const isServed = ({ layer, master, name, isUp }: LinkAnswer): boolean =>
   isUp && layer === ETHERNET && master === 0 && !name.startsWith(DEVICE_PREFIX);
-
-function ownAddresses(): Address[] {
-  return Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .flatMap(({ address }) => parseAddress(address.replace(/%.*/, '')) ?? []);
-}
