@@ -6,6 +6,7 @@ import { IpvsError } from '../../core/errors.ts';
 import type { Plane } from '../plane.ts';
 import type { ServicesView, ServiceView } from '../service-view.ts';
 import { captureList, familyName, type Remainder } from './capture-list.ts';
+import { Coalesced } from './coalesced.ts';
 import type { CaptureWish } from './host-state/capture-sets.ts';
 import type { PacketEngine } from './packet-engine.ts';
 
@@ -44,6 +45,8 @@ export class PacketPlane implements Plane {
   private readonly known = new Set<string>();
   private readonly timer: NodeJS.Timeout;
   private stopped = false;
+  /** Changes that come while the host is told of others are told together. */
+  private readonly captures = new Coalesced(() => this.capture());
 
   constructor(options: PacketPlaneOptions) {
     this.options = options;
@@ -68,6 +71,12 @@ export class PacketPlane implements Plane {
     if (command !== undefined && !CONCERNS_CAPTURE.has(command.op)) return;
     if (this.stopped) return;
     if (this.engine === undefined && this.isIdle()) return;
+    await this.captures.run();
+  }
+
+  /** For all changes since it began last. */
+  private async capture(): Promise<void> {
+    if (this.stopped) return;
     try {
       const engine = await this.started();
       await engine.capture(this.wish((address) => engine.isLocal(address)));

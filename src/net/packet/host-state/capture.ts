@@ -1,5 +1,6 @@
 import type { Family } from '../../../core/address.ts';
 import { familyName } from '../capture-list.ts';
+import { Coalesced } from '../coalesced.ts';
 import { type CaptureWish, NO_ELEMENTS, type SetElements, setChanges, setElements } from './capture-sets.ts';
 import type { DeviceSlots } from './device-slots.ts';
 import { type Footprint, hasTable } from './footprint.ts';
@@ -21,9 +22,8 @@ export class Capture {
   private readonly parts: CaptureParts;
   private readonly tables = new Map<Family, FamilyTable>();
   private wish = NOTHING;
-  private running: Promise<void> = Promise.resolve();
-  /** Will bring the newest wish into effect when what is running has ended. */
-  private waiting: Promise<void> | undefined;
+  /** Bring the newest wish into effect. */
+  private readonly updates = new Coalesced(() => this.update());
   private isEnded = false;
 
   constructor(parts: CaptureParts) {
@@ -57,7 +57,7 @@ export class Capture {
   /** Resolves when the host captures just what is wished, or what was wished since. Rejects with ProgramError. */
   apply(wish: CaptureWish): Promise<void> {
     this.wish = wish;
-    return this.later();
+    return this.updates.run();
   }
 
   /** Loads everything again if someone else has removed a table, as `nft flush ruleset` does. */
@@ -68,29 +68,19 @@ export class Capture {
       table.forget();
       isLost = true;
     }
-    if (isLost) await this.later();
+    if (isLost) await this.updates.run();
   }
 
   /** Loads everything again: a device was made anew, and the rules still name the old one. */
   renew(): Promise<void> {
     for (const table of this.tables.values()) table.forget();
-    return this.later();
+    return this.updates.run();
   }
 
   /** Resolves when nothing is running any more; what is wished from now on has no effect. */
   async end(): Promise<void> {
     this.isEnded = true;
-    await this.running;
-  }
-
-  private later(): Promise<void> {
-    this.waiting ??= this.running.then(() => {
-      this.waiting = undefined;
-      const update = this.update();
-      this.running = update.catch(() => {});
-      return update;
-    });
-    return this.waiting;
+    await this.updates.ended();
   }
 
   private async update(): Promise<void> {
