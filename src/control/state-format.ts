@@ -11,7 +11,8 @@ import { CommandFormatError, formatCommand, parseCommand } from './command-json.
  */
 const HEADER = /^uipvs-state (\d+) (\d+)$/;
 const FORMAT_VERSION = 1;
-const RECORD = /^([0-9a-f]{8}) (.*)$/;
+// With `s`, because U+2028 and U+2029 may stand in JSON as they are.
+const RECORD = /^([0-9a-f]{8}) (.*)$/s;
 const NEWLINE = 10;
 
 /** What a state file holds. */

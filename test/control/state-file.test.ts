@@ -24,6 +24,12 @@ test('what was appended is there after the file was opened again', () => {
   );
 });
 
+test.each(['\u2028', '\u2029', '\r', '\0', '\ud800'])('a name with %j is no end of a line', (text) => {
+  const path = join(tempDir(), 'state');
+  writeState(path, [sysctl(text), ...THREE]);
+  expect(readState(path).commands).toEqual([sysctl(text), ...THREE]);
+});
+
 test('a record is in the file when append returns', () => {
   const path = join(tempDir(), 'state');
   const { file } = StateFile.open(path);
