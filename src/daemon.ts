@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { claimRuntimeDir } from './control/director-lock.ts';
+import { programVersion } from './control/installation.ts';
 import { LockHeld } from './control/lock.ts';
 import {
   prepareRuntimeDir,
@@ -199,7 +199,7 @@ async function createMetrics(
   const exposition = new Exposition({
     source,
     labels,
-    version: packageVersion(),
+    version: programVersion(),
     activeSec: () => ({
       main: performance.eventLoopUtilization().active / 1000,
       worker: worker.performance.eventLoopUtilization().active / 1000,
@@ -245,7 +245,7 @@ function procSnapshots(
 
 /** Adds to the worker's status what only the main thread knows. */
 function withProcess(inner: WorkerPort, startedAt: number): UndoablePort {
-  const version = packageVersion();
+  const version = programVersion();
   return {
     apply: (command) => inner.apply(command),
     undo: (count) => inner.undo(count),
@@ -262,10 +262,6 @@ function withProcess(inner: WorkerPort, startedAt: number): UndoablePort {
       } as QueryResults[Q['query']];
     },
   };
-}
-
-function packageVersion(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 /** The first TERM or INT asks for an orderly end; a second one ends the process at once. */

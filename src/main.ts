@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { EXIT, report, TERMINAL } from './report.ts';
+import { programVersion } from './control/installation.ts';
+import { EXIT, report, TERMINAL, watchOutput } from './report.ts';
 import { UsageError } from './verbs/arguments.ts';
 import { overview, runHelp, verbHelp } from './verbs/help.ts';
 import { isVerb, type VerbName } from './verbs/table.ts';
@@ -35,10 +35,7 @@ const RUNNERS: Readonly<Record<VerbName, () => Promise<Runner>>> = {
  * @returns the exit status: 0 done, 1 failed, 2 usage or no director, 3 a claim does not hold, 70 defect
  */
 export async function main(name: string, args: readonly string[]): Promise<number> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader has seen enough.
-    process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED);
-  });
+  watchOutput();
   try {
     if (IPVSADM_NAMES.includes(name)) return await run('ipvsadm', args);
     const [verb, ...rest] = args;
@@ -70,8 +67,6 @@ async function run(verb: VerbName, args: readonly string[]): Promise<number> {
 
 async function runVersion(args: readonly string[], terminal: Terminal): Promise<number> {
   if (args.length > 0) throw new UsageError('version takes no argument');
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
-  await terminal.print(`uipvs ${isManifest ? manifest.version : 'unknown'}\n`);
+  await terminal.print(`uipvs ${programVersion()}\n`);
   return EXIT.OK;
 }

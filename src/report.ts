@@ -17,6 +17,14 @@ export const TERMINAL: Terminal = {
   complain: (line) => void process.stderr.write(`uipvs: ${line}\n`),
 };
 
+/** Ends the program when nobody reads its output any more. */
+export function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has seen enough.
+    process.exit(error.code === 'EPIPE' ? EXIT.OK : EXIT.FAILED);
+  });
+}
+
 /** Tells why a verb failed. @returns the exit status */
 export function report(error: unknown): number {
   if (error instanceof UsageError || error instanceof NoDirector) {

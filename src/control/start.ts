@@ -1,8 +1,7 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { directorProcess, isAnswering } from './director-lock.ts';
+import { installedFile } from './installation.ts';
 import { logPath, type PathContext, prepareRuntimeDir, prepareStateDir } from './paths.ts';
 import { SystemError } from './system-error.ts';
 
@@ -79,7 +78,7 @@ async function spawnDirector(
   const { spawn } = await import('node:child_process');
   const fd = openSync(log, 'a', 0o600);
   const offset = fstatSync(fd).size;
-  const process_ = spawn(process.execPath, [launcher(), 'daemon', ...args], {
+  const process_ = spawn(process.execPath, [installedFile('bin/uipvs'), 'daemon', ...args], {
     detached: true,
     stdio: [args.includes(UNTIL_EOF) ? 'pipe' : 'ignore', fd, fd],
     env: { ...process.env, UIPVS_RUNTIME_DIR: dirs.runtimeDir, UIPVS_STATE_DIR: dirs.stateDir },
@@ -106,15 +105,4 @@ async function spawnDirector(
       return lines.at(-1)?.replace(/^uipvs: /, '') || undefined;
     },
   };
-}
-
-/** Finds bin/uipvs above this file, which may be a module or part of a bundle. */
-function launcher(): string {
-  let dir = dirname(fileURLToPath(import.meta.url));
-  for (;;) {
-    const file = join(dir, 'bin/uipvs');
-    if (existsSync(file)) return file;
-    if (dirname(dir) === dir) throw new SystemError('find bin/uipvs', 'it is missing from this installation');
-    dir = dirname(dir);
-  }
 }

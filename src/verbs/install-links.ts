@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync, realpathSync, statSync, symlinkSync, unlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, resolve } from 'node:path';
+import { installedFile } from '../control/installation.ts';
 import { errorCode, SystemError } from '../control/system-error.ts';
 import { expectPositionals, parseVerbArgs } from './arguments.ts';
 import type { Terminal } from './terminal.ts';
@@ -8,14 +8,11 @@ import type { Terminal } from './terminal.ts';
 /** What is linked, by the names that scripts call. */
 export const LINK_NAMES = ['ipvsadm', 'ipvsadm-save', 'ipvsadm-restore'] as const;
 
-/** Where the built program's own files are, seen from its compiled modules. */
-const BIN_DIR = fileURLToPath(new URL('../../../bin', import.meta.url));
-
 /** `uipvs install-links DIR [--remove]`. @param binDir what the links lead to */
 export async function runInstallLinks(
   args: readonly string[],
   terminal: Terminal,
-  binDir: string = BIN_DIR,
+  binDir: string = dirname(installedFile('bin/uipvs')),
 ): Promise<number> {
   const { values, positionals } = parseVerbArgs('install-links', args, {
     remove: { type: 'boolean', default: false },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { programVersion } from '../control/installation.ts';
 import { formatAddress } from '../core/address.ts';
 import type { Command } from '../core/commands.ts';
 import type { ServiceKey } from '../core/config.ts';
@@ -258,14 +259,6 @@ function timingLine(results: readonly (RunResult | undefined)[], cpuMs: number):
   const perEvent = ((cpuMs * 1e6) / events).toFixed(0);
   const perSecond = ((arrived / cpuMs) * 1000).toFixed(0);
   return `sim: ${perEvent} ns per event, ${perSecond} connections per second of processor time`;
-}
-
-function programVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-  );
-  const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest;
-  return isManifest ? String(manifest.version) : 'unknown';
 }
 
 /** How far it is, on a terminal only. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { installedFile } from '../../../control/installation.ts';
 
 /** What goes into the page beside the results. */
 export interface PageAssets {
@@ -11,8 +12,8 @@ export interface PageAssets {
 
 export function readAssets(): PageAssets {
   const { resolve } = createRequire(import.meta.url);
-  const read = (path: string | URL): string => readFileSync(path, 'utf8');
-  const script = read(new URL('../../../report-page/page.js', import.meta.url));
+  const read = (path: string): string => readFileSync(path, 'utf8');
+  const script = read(installedFile('dist/src/report-page/page.js'));
   return {
     chartLibrary: read(resolve('uplot/dist/uPlot.iife.min.js')),
     chartStyle: read(resolve('uplot/dist/uPlot.min.css')),
