@@ -116,7 +116,7 @@ _uipvs() {
           return
           ;;
       esac
-      __uipvs_offer '--plane --io --capture --pcap --fresh --fsync --drain --until-eof --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
+      __uipvs_offer '--plane --io --capture --pcap --fresh --fsync --drain --conn-max --proc-snapshots --metrics --metrics-labels -h --help'
       ;;
     down)
       case $prev in

@@ -54,7 +54,6 @@ complete -c uipvs -n '__uipvs_verb up' -l pcap -r -F -d 'record packets and deci
 complete -c uipvs -n '__uipvs_verb up' -l fresh -d 'start with empty tables; the recorded ones are kept aside'
 complete -c uipvs -n '__uipvs_verb up' -l fsync -r -f -a 'soon always' -d 'changes reach the disk within 20 ms, or before they are acknowledged'
 complete -c uipvs -n '__uipvs_verb up' -l drain -r -f -d 'how long connections may end by themselves at the stop'
-complete -c uipvs -n '__uipvs_verb up' -l until-eof -d 'stop when standard input ends, as it does when the program at its other end has died'
 complete -c uipvs -n '__uipvs_verb up' -l conn-max -r -f -d 'size of the connection table'
 complete -c uipvs -n '__uipvs_verb up' -l proc-snapshots -d 'every 2 s, write files as those of /proc/net below UIPVS_RUNTIME_DIR'
 complete -c uipvs -n '__uipvs_verb up' -l metrics -r -f -d 'serve metrics and health over HTTP on ADDR:PORT, PORT of 127.0.0.1, or unix:PATH'

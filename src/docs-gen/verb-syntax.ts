@@ -1,3 +1,4 @@
+import { UNTIL_EOF } from '../control/start.ts';
 import { PROC_NAMES } from '../core/commands.ts';
 import { SETTINGS } from '../core/settings.ts';
 import { VERBS, type Verb, type VerbName, type WordKind } from '../verbs/table.ts';
@@ -22,7 +23,10 @@ const WORDS: Readonly<Record<WordKind, VerbSyntax['words']>> = {
 
 export function verbSyntax(name: VerbName): VerbSyntax {
   const verb: Verb = VERBS[name];
-  const shown = verb.words === 'daemon-option' ? [...verb.options, ...VERBS.daemon.options] : verb.options;
+  const shown =
+    verb.words === 'daemon-option'
+      ? [...verb.options, ...VERBS.daemon.options.filter(([option]) => option !== UNTIL_EOF)]
+      : verb.options;
   const options = shown.map(([option, summary]) => readOption(option, summary));
   return {
     name,

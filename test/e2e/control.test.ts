@@ -180,6 +180,11 @@ test('a director that is gone is reported as ipvsadm does, with a line of help',
 
 test('up starts a director, is content with a running one, and down ends it', async () => {
   const own = new TestDirector();
+  const refused = await own.uipvs('up --until-eof');
+  expect(refused).toMatchObject({
+    status: 2,
+    stderr: 'uipvs: up: --until-eof is for a director in the foreground\n',
+  });
   expect((await own.uipvs('up')).status).toBe(0);
   expect((await own.uipvs('up')).status).toBe(0);
   expect(await own.ok('-L -n')).toContain('IP Virtual Server');
