@@ -16,7 +16,7 @@ const COMMON = {
   minify: true,
   legalComments: 'none',
   logLevel: 'warning',
-  external: ['ffi-rs'],
+  external: ['ffi-rs', 'koffi'],
 };
 
 await build({ ...COMMON, entryPoints: ['src/cli/main.ts'], outfile: 'dist/ipvsadm.cjs' });

@@ -63,6 +63,7 @@ class Kernel {
     const left = [...answers];
     const real = native();
     this.native = {
+      name: real.name,
       calls: real.calls,
       syscall: (call, _operation = 0, flags = 0) => {
         this.made.push(call);

@@ -1,6 +1,7 @@
-import { createRequire } from 'node:module';
-import { arch } from 'node:process';
+import { arch, env } from 'node:process';
 import { DeviceError } from './device-error.ts';
+import { loadFfiRs } from './ffi-rs.ts';
+import { loadKoffi } from './koffi.ts';
 
 /** Linux system-call numbers by architecture (arch/x86 syscall_64.tbl; include/uapi/asm-generic/unistd.h). */
 const CALLS = {
@@ -34,16 +35,6 @@ const CALLS = {
   },
 } as const;
 
-/** C libraries by the name their loader knows: glibc, then musl. */
-const LIBRARIES = ['libc.so.6', 'libc.so'];
-
-const PAGE_BYTES = 4096;
-const PROT_READ_WRITE = 3;
-const MAP_SHARED = 0x01;
-const MAP_PRIVATE_ANONYMOUS = 0x22;
-const MADV_DONTNEED = 4;
-const ENOMEM = 12;
-
 export type SystemCalls = Readonly<Record<keyof typeof CALLS.x64, number>>;
 
 /**
@@ -56,12 +47,18 @@ export interface Arena {
   readonly view: DataView;
 }
 
+/** Packages that call the C library, the fastest first: a call takes half a microsecond, or 7 to 11. */
+export const FFI_NAMES = ['koffi', 'ffi-rs'] as const;
+export type FfiName = (typeof FFI_NAMES)[number];
+
 /** The C library as the device layer sees it. Numbers are at most 2^53, so that addresses fit. */
 export interface Native {
+  /** The package that calls the C library. */
+  readonly name: FfiName;
   readonly calls: SystemCalls;
   /** @returns the result, or -errno */
   syscall(call: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number): number;
-  /** As `syscall`, a third cheaper. @returns -1 for any error; its errno is unknown */
+  /** As `syscall`, and cheaper. @returns -1 for any error; its errno is unknown */
   quick(call: number, a: number, b: number, c: number, d: number): number;
   /** @throws DeviceError if there is no memory */
   arena(lengthBytes: number): Arena;
@@ -71,17 +68,41 @@ export interface Native {
   mapFile(fd: number, lengthBytes: number, offset: number): Arena;
 }
 
-type Ffi = typeof import('ffi-rs');
+/** Opens the C library with a package. @throws DeviceError if the package is missing or finds no C library */
+const LOADERS: Readonly<Record<FfiName, (calls: SystemCalls) => Native>> = {
+  koffi: loadKoffi,
+  'ffi-rs': loadFfiRs,
+};
 
-let loaded: Native | undefined;
+let opened: Native | undefined;
 
 /**
- * Opens the C library at the first call; every later call gives the same.
- * @throws DeviceError if this architecture is not known or the addon cannot be loaded
+ * Opens the C library at the first call; every later call gives the same. UIPVS_FFI names the package; else it is the
+ * fastest that is installed.
+ * @throws DeviceError if this architecture is not known or no package can be loaded
  */
 export function native(): Native {
-  loaded ??= openLibrary();
-  return loaded;
+  opened ??= openNative(env['UIPVS_FFI']);
+  return opened;
+}
+
+/** @param wanted the package, `undefined`: any. @throws DeviceError */
+export function openNative(wanted: string | undefined): Native {
+  const calls = Object.entries(CALLS).find(([name]) => name === arch)?.[1];
+  if (calls === undefined) throw new DeviceError('call the kernel', `no system-call numbers for ${arch}`);
+  const names = FFI_NAMES.filter((name) => wanted === undefined || name === wanted);
+  if (names.length === 0)
+    throw new DeviceError('call the kernel', `UIPVS_FFI takes ${FFI_NAMES.join(' or ')}, not '${wanted}'`);
+  let last: unknown;
+  for (const name of names) {
+    try {
+      return LOADERS[name](calls);
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      last = error;
+    }
+  }
+  throw last;
 }
 
 /**
@@ -90,129 +111,8 @@ export function native(): Native {
  */
 export function keepAddonLoaded(): void {
   try {
-    loadAddon();
+    native();
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
   }
 }
-
-function openLibrary(): Native {
-  const calls = Object.entries(CALLS).find(([name]) => name === arch)?.[1];
-  if (calls === undefined) throw new DeviceError('call the kernel', `no system-call numbers for ${arch}`);
-  const ffi = loadAddon();
-  let last: unknown;
-  for (const path of LIBRARIES) {
-    try {
-      ffi.open({ library: 'c', path });
-      return new FfiRs(ffi, calls);
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new DeviceError(`open ${LIBRARIES.join(' or ')}`, reason(last));
-}
-
-function loadAddon(): Ffi {
-  try {
-    return createRequire(import.meta.url)('ffi-rs');
-  } catch (error) {
-    throw new DeviceError(
-      'load ffi-rs',
-      reason(error),
-      'the packet plane needs its addon for this platform (npm install with optional dependencies)',
-    );
-  }
-}
-
-const reason = (error: unknown): string =>
-  String(error instanceof Error ? error.message : error).split('\n')[0]!;
-
-/** ffi-rs: 7 to 11 us a call, so calls are for set-up and for whole batches. Parameter objects are reused. */
-class FfiRs implements Native {
-  readonly calls: SystemCalls;
-  private readonly ffi: Ffi;
-  private readonly all: number[] = [0, 0, 0, 0, 0, 0, 0];
-  private readonly few: number[] = [0, 0, 0, 0, 0];
-  private readonly withErrno;
-  private readonly bare;
-  private readonly spare = new Map<number, Arena[]>();
-
-  constructor(ffi: Ffi, calls: SystemCalls) {
-    this.ffi = ffi;
-    this.calls = calls;
-    const { I64 } = ffi.DataType;
-    const common = { library: 'c', funcName: 'syscall', retType: I64 } as const;
-    const types = (values: readonly number[]) => values.map(() => I64);
-    this.withErrno = {
-      ...common,
-      paramsType: types(this.all),
-      paramsValue: this.all,
-      errno: true as const,
-    };
-    this.bare = { ...common, paramsType: types(this.few), paramsValue: this.few };
-  }
-
-  syscall(call: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): number {
-    const { all } = this;
-    all[0] = call;
-    all[1] = a;
-    all[2] = b;
-    all[3] = c;
-    all[4] = d;
-    all[5] = e;
-    all[6] = f;
-    const { value, errnoCode } = this.ffi.load(this.withErrno);
-    return value === -1 ? -errnoCode : Number(value);
-  }
-
-  quick(call: number, a: number, b: number, c: number, d: number): number {
-    const { few } = this;
-    few[0] = call;
-    few[1] = a;
-    few[2] = b;
-    few[3] = c;
-    few[4] = d;
-    return Number(this.ffi.load(this.bare));
-  }
-
-  arena(lengthBytes: number): Arena {
-    const length = wholePages(lengthBytes);
-    return this.spare.get(length)?.pop() ?? this.map(length, MAP_PRIVATE_ANONYMOUS, -1, 0);
-  }
-
-  release(arena: Arena): void {
-    const { length } = arena.bytes;
-    this.syscall(this.calls.madvise, arena.address, length, MADV_DONTNEED);
-    const others = this.spare.get(length);
-    if (others === undefined) this.spare.set(length, [arena]);
-    else others.push(arena);
-  }
-
-  mapFile(fd: number, lengthBytes: number, offset: number): Arena {
-    return this.map(lengthBytes, MAP_SHARED, fd, offset);
-  }
-
-  private map(length: number, flags: number, fd: number, offset: number): Arena {
-    const address = this.syscall(this.calls.mmap, 0, length, PROT_READ_WRITE, flags, fd, offset);
-    if (address < 0) throw new DeviceError(`map ${length} bytes of memory`, address);
-    const bytes = this.viewOf(address, length);
-    return { address, bytes, view: new DataView(bytes.buffer, bytes.byteOffset, length) };
-  }
-
-  /** A pointer that ffi-rs can wrap comes only out of a call: memcpy of nothing returns its first argument. */
-  private viewOf(address: number, length: number): Buffer {
-    const { External, I64 } = this.ffi.DataType;
-    const pointer = this.ffi.load({
-      library: 'c',
-      funcName: 'memcpy',
-      retType: External,
-      paramsType: [I64, I64, I64],
-      paramsValue: [address, address, 0],
-    });
-    const bytes = this.ffi.createExternalBuffer(pointer, length);
-    if (bytes.length !== length) throw new DeviceError(`see ${length} bytes of memory`, -ENOMEM);
-    return bytes;
-  }
-}
-
-const wholePages = (lengthBytes: number): number => Math.ceil(lengthBytes / PAGE_BYTES) * PAGE_BYTES;

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { DeviceError, errnoText, negativeErrno } from '../../../src/net/packet/device-error.ts';
-import { native } from '../../../src/net/packet/ffi.ts';
+import { FFI_NAMES, native, openNative } from '../../../src/net/packet/ffi.ts';
 
-const kernel = native();
+describe.each(FFI_NAMES)('the C library by %s', (name) => {
+  const kernel = openNative(name);
 
-describe('the C library', () => {
   test('gives results and negative errnos', () => {
     expect(kernel.syscall(kernel.calls.ioctl, -1, 0, 0)).toBe(-9);
     expect(kernel.quick(kernel.calls.ioctl, -1, 0, 0, 0)).toBe(-1);
@@ -14,13 +14,18 @@ describe('the C library', () => {
     closeSync(fd);
   });
 
-  test('is opened once', () => {
-    expect(native()).toBe(kernel);
+  test('says by which package it is called', () => {
+    expect(kernel.name).toBe(name);
   });
-});
 
-describe('an arena', () => {
-  test('is zeroed memory of whole pages, whose views and address are the same bytes', () => {
+  test('takes addresses as numbers', () => {
+    const { address, view } = kernel.arena(4096);
+    view.setUint32(0, 4711, true);
+    expect(address).toBeGreaterThan(2 ** 32);
+    expect(kernel.syscall(kernel.calls.bind, -1, address, 16)).toBe(-9);
+  });
+
+  test('an arena is zeroed memory of whole pages, whose views and address are the same bytes', () => {
     const arena = kernel.arena(5000);
     expect(arena.bytes).toHaveLength(8192);
     expect(arena.bytes.every((byte) => byte === 0)).toBe(true);
@@ -37,7 +42,7 @@ describe('an arena', () => {
     kernel.release(arena);
   });
 
-  test('that was released is taken again, zeroed', () => {
+  test('an arena that was released is taken again, zeroed', () => {
     const first = kernel.arena(12_000);
     first.bytes.fill(1);
     kernel.release(first);
@@ -47,9 +52,15 @@ describe('an arena', () => {
     expect(kernel.arena(12_000).address).not.toBe(first.address);
   });
 
-  test('larger than all memory is refused in one line', () => {
+  test('an arena larger than all memory is refused in one line', () => {
     expect(() => kernel.arena(2 ** 50)).toThrow(/^map 1125899906842624 bytes of memory: ENOMEM$/);
   });
+});
+
+test('the C library is opened once, by the fastest package that there is', () => {
+  expect(native()).toBe(native());
+  expect(openNative(undefined).name).toBe(FFI_NAMES[0]);
+  expect(() => openNative('cffi')).toThrow(/^call the kernel: UIPVS_FFI takes koffi or ffi-rs, not 'cffi'$/);
 });
 
 test('a device error says what, why and what would help', () => {

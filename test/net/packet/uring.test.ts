@@ -85,6 +85,7 @@ describe.skipIf(lacksTier('uring'))('rounds of io_uring', () => {
     const kernel = native();
     let isFirst = true;
     const reluctant: Native = {
+      name: kernel.name,
       calls: kernel.calls,
       syscall: (...words) => kernel.syscall(...words),
       arena: (length) => kernel.arena(length),
@@ -109,6 +110,7 @@ describe.skipIf(lacksTier('uring'))('rounds of io_uring', () => {
   test('say so when the kernel does not take them at all', () => {
     const kernel = native();
     const broken = new Uring(CAPACITY, {
+      name: kernel.name,
       calls: kernel.calls,
       syscall: (call, ...words) =>
         call === kernel.calls.io_uring_enter ? EBADF : kernel.syscall(call, ...words),
