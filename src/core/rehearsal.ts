@@ -59,7 +59,7 @@ export class Rehearsal {
     const service = new Service(real.config(), real.flags, undefined);
     this.copies = new Map(real.dests.map((dest) => [dest, dests.create(service, dest.config())]));
     this.service = service;
-    service.dests.push(...this.copies.values());
+    for (const copy of [...this.copies.values()].reverse()) service.add(copy);
     service.scheduler = real.scheduler?.copy
       ? real.scheduler.copy((dest) => this.copies.get(dest) ?? dest)
       : real.scheduler;

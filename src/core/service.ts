@@ -1,4 +1,4 @@
-import { type Address, type Family, sameAddress } from './address.ts';
+import type { Address, Family } from './address.ts';
 import {
   type DestKey,
   SERVICE_FLAG,
@@ -33,8 +33,8 @@ export class Service implements ServiceKey {
   isProxied = false;
   /** Newest first. */
   readonly dests: Destination[] = [];
-  /** Texts of the keys, so that adding to a long table takes no longer than to a short one. */
-  private readonly keys = new Set<string>();
+  /** By the text of the key, so that a long table is changed as fast as a short one. */
+  private readonly byKey = new Map<string, Destination>();
   readonly stats = new Stats();
   /** Shared by all services with this scheduler. */
   decisions: DecisionCount = { count: 0 };
@@ -63,24 +63,24 @@ export class Service implements ServiceKey {
 
   /** @returns the index of the destination, or -1. */
   indexOf(key: DestKey): number {
-    return this.dests.findIndex((dest) => dest.port === key.port && sameAddress(dest.addr, key.addr));
+    const dest = this.byKey.get(destKeyText(key));
+    return dest === undefined ? -1 : this.dests.indexOf(dest);
   }
 
-  /** Whether it has the destination; of those that `add` added, however many. */
   has(key: DestKey): boolean {
-    return this.keys.has(keyText(key));
+    return this.byKey.has(destKeyText(key));
   }
 
   /** Adds a destination that it has not. */
   add(dest: Destination): void {
     this.dests.unshift(dest);
-    this.keys.add(keyText(dest));
+    this.byKey.set(destKeyText(dest), dest);
   }
 
   /** @param at an index in `dests` */
   removeAt(at: number): Destination {
     const [dest] = this.dests.splice(at, 1);
-    this.keys.delete(keyText(dest!));
+    this.byKey.delete(destKeyText(dest!));
     return dest!;
   }
 
@@ -104,7 +104,14 @@ export class Service implements ServiceKey {
   }
 }
 
-const keyText = ({ addr, port }: DestKey): string => `${addr.family} ${addr.words.join(' ')} ${port}`;
+/** The same for the same destination of a service. */
+export const destKeyText = ({ addr, port }: DestKey): string => `${addressText(addr)} ${port}`;
+
+/** The same for the same service, and for those of one mark whatever their address family. */
+export const serviceKeyText = ({ fwmark, protocol, addr, port }: ServiceKey): string =>
+  fwmark === 0 ? `${protocol} ${addressText(addr)} ${port}` : `${protocol} mark ${fwmark}`;
+
+const addressText = ({ family, words }: Address): string => `${family} ${words.join(' ')}`;
 
 /** Prints a service for people: `TCP 10.0.0.1:80`, `FWM 5`. */
 export function describeService(key: ServiceKey, formatAddress: (address: Address) => string): string {

@@ -1,7 +1,6 @@
-import { sameAddress } from './address.ts';
-import type { DestKey } from './config.ts';
+import type { DestKey, ServiceKey } from './config.ts';
 import type { Destination } from './destination.ts';
-import type { Service } from './service.ts';
+import { destKeyText, type Service, serviceKeyText } from './service.ts';
 
 const PERIOD_MS = 60_000;
 const IDLE_MS = 120_000;
@@ -11,22 +10,28 @@ const IDLE_MS = 120_000;
  * back (ip_vs_trash_get_dest, ip_vs_dest_trash_expire).
  */
 export class Trash {
-  private readonly dests: Destination[] = [];
+  /** The oldest first. */
+  private readonly dests = new Set<Destination>();
+  /** By what an addition finds them by, each the oldest first; so that it takes no longer with many of them. */
+  private readonly byKey = new Map<string, Destination[]>();
   /** When the next run is due, ms; Infinity while the trash is empty. */
   private runAt = Number.POSITIVE_INFINITY;
 
   put(dest: Destination, now: number): void {
     dest.idleSince = -1;
-    if (this.dests.length === 0) this.runAt = now + PERIOD_MS;
-    this.dests.push(dest);
+    if (this.dests.size === 0) this.runAt = now + PERIOD_MS;
+    this.dests.add(dest);
+    const key = keyText(dest.service, dest);
+    const others = this.byKey.get(key);
+    if (others === undefined) this.byKey.set(key, [dest]);
+    else others.push(dest);
   }
 
   /** Takes out the destination that an addition of `key` to `service` revives, if there is one. */
   take(service: Service, key: DestKey): Destination | undefined {
-    const at = this.dests.findIndex(
-      (dest) => dest.port === key.port && isOf(dest, service) && sameAddress(dest.addr, key.addr),
-    );
-    return at < 0 ? undefined : this.dests.splice(at, 1)[0];
+    const dest = this.byKey.get(keyText(service, key))?.[0];
+    if (dest !== undefined) this.remove(dest);
+    return dest;
   }
 
   /** Deleted destinations that connections still refer to. */
@@ -38,23 +43,30 @@ export class Trash {
   run(now: number): Destination[] {
     if (now < this.runAt) return [];
     const freed: Destination[] = [];
-    for (let i = this.dests.length - 1; i >= 0; i--) {
-      const dest = this.dests[i]!;
+    for (const dest of [...this.dests].reverse()) {
       if (dest.isReferenced()) continue;
       if (dest.idleSince < 0) dest.idleSince = now;
-      else if (now >= dest.idleSince + IDLE_MS) freed.push(...this.dests.splice(i, 1));
+      else if (now >= dest.idleSince + IDLE_MS) {
+        this.remove(dest);
+        freed.push(dest);
+      }
     }
-    this.runAt = this.dests.length > 0 ? now + PERIOD_MS : Number.POSITIVE_INFINITY;
+    this.runAt = this.dests.size > 0 ? now + PERIOD_MS : Number.POSITIVE_INFINITY;
     return freed;
   }
 
   nextDeadline(): number {
     return this.runAt;
   }
+
+  private remove(dest: Destination): void {
+    this.dests.delete(dest);
+    const key = keyText(dest.service, dest);
+    const others = this.byKey.get(key)!;
+    if (others.length > 1) others.splice(others.indexOf(dest), 1);
+    else this.byKey.delete(key);
+  }
 }
 
-function isOf(dest: Destination, service: Service): boolean {
-  const old = dest.service;
-  if (old.fwmark !== service.fwmark || old.protocol !== service.protocol) return false;
-  return service.fwmark !== 0 || (old.port === service.port && sameAddress(old.addr, service.addr));
-}
+const keyText = (service: ServiceKey, dest: DestKey): string =>
+  `${serviceKeyText(service)} ${destKeyText(dest)}`;
