@@ -44,6 +44,8 @@ interface SyscallTable {
   readonly waitid: number;
   readonly prlimit64: number;
   readonly exit_group: number;
+  readonly process_vm_readv: number;
+  readonly process_vm_writev: number;
 }
 
 export type SyscallName = keyof SyscallTable;
@@ -123,6 +125,8 @@ export const ARCHITECTURES: Readonly<Record<'x64' | 'arm64', Architecture>> = {
       waitid: 247,
       prlimit64: 302,
       exit_group: 231,
+      process_vm_readv: 310,
+      process_vm_writev: 311,
     },
   },
   arm64: {
@@ -179,6 +183,8 @@ export const ARCHITECTURES: Readonly<Record<'x64' | 'arm64', Architecture>> = {
       waitid: 95,
       prlimit64: 261,
       exit_group: 94,
+      process_vm_readv: 270,
+      process_vm_writev: 271,
     },
   },
 };

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { AF_NETLINK, E, F_DUPFD_CLOEXEC, NETLINK_GENERIC, SOCK_CLOEXEC } from './abi.ts';
-import { ClientMemory } from './client-memory.ts';
+import type { ClientMemory, MemoryAccess } from './client-memory.ts';
 import { ClientSocket, type SocketCalls } from './client-socket.ts';
 import { clientIdOf, type Part, refusal, splitRequest, toClient, toDirector } from './datagrams.ts';
 import { type DirectorLink, Lost } from './director-link.ts';
@@ -19,7 +19,6 @@ import {
 } from './message-calls.ts';
 import { gather, totalLength } from './message-header.ts';
 import { NetworkNamespaces } from './network-namespaces.ts';
-import type { OwnerAccess } from './owner-access.ts';
 import type { SocketTable } from './socket-table.ts';
 
 /** Up to this length a datagram fits any send buffer. */
@@ -30,7 +29,7 @@ export interface IpvsSocketsParts {
   readonly calls: SocketCalls;
   readonly table: SocketTable;
   readonly link: DirectorLink;
-  readonly owners: OwnerAccess;
+  readonly memories: MemoryAccess;
 }
 
 /** The generic-netlink sockets of wrapped programs: what goes to IPVS goes to the director, all else to the kernel. */
@@ -39,19 +38,19 @@ export class IpvsSockets {
   private readonly calls: SocketCalls;
   private readonly table: SocketTable;
   private readonly link: DirectorLink;
-  private readonly owners: OwnerAccess;
+  private readonly memories: MemoryAccess;
   private readonly kernelFamily: KernelFamily;
   private readonly namespaces: NetworkNamespaces;
   private readonly answers = new FamilyAnswers();
   /** Calls that receive, on sockets on which nothing has come yet. */
   private waiting: Waiting[] = [];
 
-  constructor({ listener, calls, table, link, owners }: IpvsSocketsParts) {
+  constructor({ listener, calls, table, link, memories }: IpvsSocketsParts) {
     this.listener = listener;
     this.calls = calls;
     this.table = table;
     this.link = link;
-    this.owners = owners;
+    this.memories = memories;
     this.kernelFamily = new KernelFamily(calls);
     this.namespaces = new NetworkNamespaces(calls.native, calls.arch);
   }
@@ -96,6 +95,8 @@ export class IpvsSockets {
         return false;
       }
       for (const part of parts) this.perform(socket, part);
+      // The director's answer took its time.
+      if (name === 'sendmmsg' && !this.listener.isWaiting(call)) return true;
       this.listener.answer(call, sent(memory, name, call, datagram.length));
       return true;
     });
@@ -131,11 +132,11 @@ export class IpvsSockets {
   }
 
   /**
-   * Finds the socket that a call is for. That happens when the memory is open already: a thread whose number had gone to
-   * another process meanwhile would not have the same socket, so that no other memory is read or written.
+   * Finds the socket that a call is for. A thread whose number had gone to another process meanwhile would not have the
+   * same socket, so that no other memory is read or written.
    */
   private withSocket(call: Call, use: (socket: ClientSocket, memory: ClientMemory) => boolean): boolean {
-    const memory = new ClientMemory(call.tid, this.owners);
+    const memory = this.memories.of(call.tid);
     try {
       const socket = this.table.find(call.tid, call.args[0]!);
       return socket !== undefined && use(socket, memory);

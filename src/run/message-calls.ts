@@ -1,17 +1,18 @@
 import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC } from './abi.ts';
-import type { ClientMemory } from './client-memory.ts';
+import type { ClientMemory, Part } from './client-memory.ts';
 import type { Call } from './listener.ts';
 import {
   destinationPort,
   type MessageHeader,
   MMSGHDR_LENGTH_AT,
   type Piece,
+  partsLength,
   readHeader,
   readVector,
+  receivedHeader,
+  receivedSender,
   scatter,
   u32,
-  writeReceived,
-  writeSender,
 } from './message-header.ts';
 
 export const SEND_CALLS = ['sendmsg', 'sendto', 'write', 'writev', 'sendmmsg'] as const;
@@ -66,34 +67,44 @@ export const isImmediate = (flags: number): boolean => (flags & MSG_DONTWAIT) !=
 /** Puts a datagram where a program wants to receive it. @returns the result of the call. @throws Unreachable */
 export function deliver(memory: ClientMemory, name: ReceiveName, call: Call, datagram: Uint8Array): number {
   const [, first = 0, second = 0, , fourth = 0, fifth = 0] = call.args;
-  const result = (done: number): number =>
-    (receiveFlags(name, call) & MSG_TRUNC) !== 0 ? datagram.length : done;
+  const result = (parts: readonly Part[]): number =>
+    (receiveFlags(name, call) & MSG_TRUNC) !== 0 ? datagram.length : partsLength(parts);
+  /** @param rest what is written beside the datagram */
+  const give = (parts: readonly Part[], rest: readonly Part[]): number => {
+    memory.writeAll([...parts, ...rest]);
+    return result(parts);
+  };
   switch (name) {
     case 'read':
-      return scatter(memory, [{ address: first, length: second }], datagram);
+      return give(scatter([{ address: first, length: second }], datagram), []);
     case 'readv':
-      return scatter(memory, readVector(memory, first, second), datagram);
-    case 'recvfrom': {
-      const done = scatter(memory, [{ address: first, length: second }], datagram);
-      writeSender(memory, fourth, fifth);
-      return result(done);
+      return give(scatter(readVector(memory, first, second), datagram), []);
+    case 'recvfrom':
+      return give(
+        scatter([{ address: first, length: second }], datagram),
+        receivedSender(memory, fourth, fifth),
+      );
+    case 'recvmsg': {
+      const { parts, rest } = headerParts(memory, first, datagram);
+      return give(parts, rest);
     }
-    case 'recvmsg':
-      return result(deliverHeader(memory, first, datagram));
     case 'recvmmsg': {
-      const done = deliverHeader(memory, first, datagram);
-      memory.write(first + MMSGHDR_LENGTH_AT, u32(result(done)));
+      const { parts, rest } = headerParts(memory, first, datagram);
+      give(parts, [...rest, { address: first + MMSGHDR_LENGTH_AT, bytes: u32(result(parts)) }]);
       return 1;
     }
   }
 }
 
-function deliverHeader(memory: ClientMemory, address: number, datagram: Uint8Array): number {
+function headerParts(
+  memory: ClientMemory,
+  address: number,
+  datagram: Uint8Array,
+): { parts: readonly Part[]; rest: readonly Part[] } {
   const header = readHeader(memory, address);
-  if (!header) return 0;
-  const done = scatter(memory, header.pieces, datagram);
-  writeReceived(memory, address, header, done < datagram.length);
-  return done;
+  if (!header) return { parts: [], rest: [] };
+  const parts = scatter(header.pieces, datagram);
+  return { parts, rest: receivedHeader(address, header, partsLength(parts) < datagram.length) };
 }
 
 function ofHeader(memory: ClientMemory, header: MessageHeader | undefined): Outgoing | undefined {

@@ -1,4 +1,4 @@
-import type { ClientMemory } from './client-memory.ts';
+import type { ClientMemory, Part } from './client-memory.ts';
 
 /** Bytes of struct msghdr, mmsghdr, iovec and sockaddr_nl on 64-bit machines, and offsets in msghdr. */
 const MSGHDR_LEN = 56;
@@ -67,44 +67,51 @@ export function gather(memory: ClientMemory, pieces: readonly Piece[]): Buffer {
   );
 }
 
-/** Fills the pieces in their order. @returns how many bytes there was room for. @throws Unreachable */
-export function scatter(memory: ClientMemory, pieces: readonly Piece[], bytes: Uint8Array): number {
+/** Fills the pieces in their order, as far as there is room. */
+export function scatter(pieces: readonly Piece[], bytes: Uint8Array): Part[] {
+  const parts: Part[] = [];
   let done = 0;
   for (const { address, length } of pieces) {
     const part = bytes.subarray(done, done + length);
-    if (part.length > 0) memory.write(address, part);
+    if (part.length > 0) parts.push({ address, bytes: part });
     done += part.length;
   }
-  return done;
+  return parts;
 }
+
+export const partsLength = (parts: readonly Part[]): number =>
+  parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 /** @returns the port that a sockaddr names; 0, the kernel's, where there is none. @throws Unreachable */
 export function destinationPort(memory: ClientMemory, name: number, length: number): number {
   return name === 0 || length < SOCKADDR_NL_LEN ? 0 : memory.read(name, SOCKADDR_NL_LEN).readUInt32LE(4);
 }
 
-/** Says in a struct msghdr that the kernel sent a datagram, and whether it was cut. @throws Unreachable */
-export function writeReceived(
-  memory: ClientMemory,
+/** Says in a struct msghdr that the kernel sent a datagram, and whether it was cut. */
+export function receivedHeader(
   address: number,
   { raw, name, nameLength }: MessageHeader,
   isCut: boolean,
-): void {
+): Part[] {
+  const parts: Part[] = [];
   if (name !== 0) {
-    memory.write(name, KERNEL_ADDRESS.subarray(0, nameLength));
+    parts.push({ address: name, bytes: KERNEL_ADDRESS.subarray(0, nameLength) });
     raw.writeUInt32LE(SOCKADDR_NL_LEN, NAME_LEN);
   }
   raw.writeBigUInt64LE(0n, CONTROL_LEN);
   raw.writeUInt32LE(isCut ? MSG_TRUNC : 0, FLAGS);
-  memory.write(address + NAME_LEN, raw.subarray(NAME_LEN));
+  parts.push({ address: address + NAME_LEN, bytes: raw.subarray(NAME_LEN) });
+  return parts;
 }
 
 /** Says the same in the arguments of recvfrom(). @throws Unreachable */
-export function writeSender(memory: ClientMemory, name: number, lengthAt: number): void {
-  if (name === 0) return;
+export function receivedSender(memory: ClientMemory, name: number, lengthAt: number): Part[] {
+  if (name === 0) return [];
   const room = memory.read(lengthAt, 4).readUInt32LE(0);
-  memory.write(name, KERNEL_ADDRESS.subarray(0, room));
-  memory.write(lengthAt, u32(SOCKADDR_NL_LEN));
+  return [
+    { address: name, bytes: KERNEL_ADDRESS.subarray(0, room) },
+    { address: lengthAt, bytes: u32(SOCKADDR_NL_LEN) },
+  ];
 }
 
 export function u32(value: number): Uint8Array {

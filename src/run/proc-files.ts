@@ -2,7 +2,7 @@ import { closeSync, openSync, readlinkSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Arena, Native } from '../net/packet/ffi.ts';
 import { type Architecture, AT_FDCWD, E, O_ACCMODE, O_CLOEXEC } from './abi.ts';
-import { ClientMemory } from './client-memory.ts';
+import type { ClientMemory, MemoryAccess } from './client-memory.ts';
 import { type DirectorTexts, failure } from './director-texts.ts';
 import type { Call, Listener } from './listener.ts';
 import { gather, readVector } from './message-header.ts';
@@ -29,6 +29,7 @@ export interface ProcFilesParts {
   readonly owners: OwnerAccess;
   /** @returns a number where writes are seen; -1 if there is none */
   readonly freeNumber: (tid: number) => number;
+  readonly memories: MemoryAccess;
   /** Called before `close` has something to do. */
   readonly onFiles: () => void;
 }
@@ -46,19 +47,21 @@ export class ProcFiles {
   private readonly listener: Listener;
   private readonly texts: DirectorTexts;
   private readonly owners: OwnerAccess;
+  private readonly memories: MemoryAccess;
   private readonly freeNumber: (tid: number) => number;
   private readonly onFiles: () => void;
   private readonly name: Arena;
   private readonly mirror = new SettingsMirror();
   readonly writers: SettingWriters;
 
-  constructor({ native, arch, listener, texts, owners, freeNumber, onFiles }: ProcFilesParts) {
+  constructor({ native, arch, listener, texts, owners, memories, freeNumber, onFiles }: ProcFilesParts) {
     this.onFiles = onFiles;
     this.native = native;
     this.arch = arch;
     this.listener = listener;
     this.texts = texts;
     this.owners = owners;
+    this.memories = memories;
     this.freeNumber = freeNumber;
     this.name = native.arena(4096);
     this.name.bytes.write('ip_vs\0', 'latin1');
@@ -190,7 +193,7 @@ export class ProcFiles {
   }
 
   private withMemory<T>(call: Call, use: (memory: ClientMemory) => T): T {
-    const memory = new ClientMemory(call.tid, this.owners);
+    const memory = this.memories.of(call.tid);
     try {
       return use(memory);
     } finally {

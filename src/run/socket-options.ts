@@ -1,10 +1,9 @@
 import { E } from './abi.ts';
-import { ClientMemory } from './client-memory.ts';
+import type { ClientMemory, MemoryAccess } from './client-memory.ts';
 import { Lost } from './director-link.ts';
 import { type DirectorTexts, failure } from './director-texts.ts';
 import type { Call, Listener } from './listener.ts';
 import { u32 } from './message-header.ts';
-import type { OwnerAccess } from './owner-access.ts';
 import { commandOf, optionValue } from './sockopt.ts';
 import { GET_LENGTHS, SET_LENGTHS, SOCKOPT_BASE } from './sockopt-abi.ts';
 
@@ -15,12 +14,12 @@ const MAX_OPTION_BYTES = 64 << 20;
 export class SocketOptions {
   private readonly listener: Listener;
   private readonly texts: DirectorTexts;
-  private readonly owners: OwnerAccess;
+  private readonly memories: MemoryAccess;
 
-  constructor(listener: Listener, texts: DirectorTexts, owners: OwnerAccess) {
+  constructor(listener: Listener, texts: DirectorTexts, memories: MemoryAccess) {
     this.listener = listener;
     this.texts = texts;
-    this.owners = owners;
+    this.memories = memories;
   }
 
   /** setsockopt(fd, IPPROTO_IP, IP_VS_SO_SET_*, ...). */
@@ -46,6 +45,8 @@ export class SocketOptions {
       if (least === undefined || length < least || length > MAX_OPTION_BYTES) return -E.EINVAL;
       const value = await optionValue(await this.texts.director(), option, memory.read(address, length));
       if (typeof value === 'number') return value;
+      // The director's answer took its time.
+      if (!this.listener.isWaiting(call)) return 0;
       memory.write(address, value);
       if (option === 0) memory.write(lengthAt, u32(value.length));
       return 0;
@@ -53,7 +54,7 @@ export class SocketOptions {
   }
 
   private async answer(call: Call, perform: (memory: ClientMemory) => Promise<number>): Promise<boolean> {
-    const memory = new ClientMemory(call.tid, this.owners);
+    const memory = this.memories.of(call.tid);
     try {
       if (!this.listener.isWaiting(call)) return true;
       this.listener.answer(call, await perform(memory));

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { processPaths } from '../control/paths.ts';
 import type { Native } from '../net/packet/ffi.ts';
 import { type Architecture, E, type SyscallName } from './abi.ts';
-import { Unreachable } from './client-memory.ts';
+import { MemoryAccess, Unreachable } from './client-memory.ts';
 import { SocketCalls } from './client-socket.ts';
 import { candidateSockets, DirectorLink } from './director-link.ts';
 import { DirectorTexts } from './director-texts.ts';
@@ -51,13 +51,14 @@ export class Supervisor {
     const link = (): DirectorLink =>
       new DirectorLink(native, arch, () => candidateSockets(options.director, paths));
     const owners = new OwnerAccess(native, arch);
+    const memories = new MemoryAccess(native, arch, owners);
     const table = new SocketTable(watch.window, owners);
     const { listener } = this;
     const texts = new DirectorTexts(link());
     const freeNumber = (tid: number): number => table.freeNumber(tid);
-    this.sockets = new IpvsSockets({ listener, calls, table, link: link(), owners });
-    this.files = new ProcFiles({ native, arch, listener, texts, owners, freeNumber, onFiles });
-    this.options = new SocketOptions(listener, texts, owners);
+    this.sockets = new IpvsSockets({ listener, calls, table, link: link(), memories });
+    this.files = new ProcFiles({ native, arch, listener, texts, owners, memories, freeNumber, onFiles });
+    this.options = new SocketOptions(listener, texts, memories);
     this.install(arch);
   }
 
