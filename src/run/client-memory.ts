@@ -29,13 +29,14 @@ export class MemoryAccess {
   private readonly arch: Architecture;
   private readonly owners: OwnerAccess;
   private readonly scratch: Arena;
-  /** process_vm_readv() and process_vm_writev() are there; a container may refuse them. */
-  private isDirect = true;
+  /** By process_vm_readv() and process_vm_writev(), where calling them costs less than files do; a container may refuse them. */
+  private isDirect: boolean;
 
   constructor(native: Native, arch: Architecture, owners: OwnerAccess) {
     this.native = native;
     this.arch = arch;
     this.owners = owners;
+    this.isDirect = native.name === 'koffi';
     this.scratch = native.arena(SCRATCH_LEN);
     this.scratch.bytes.writeBigUInt64LE(BigInt(this.scratch.address + DATA), LOCAL);
   }
