@@ -69,6 +69,11 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
       '$XDG_STATE_HOME/uipvs or ~/.local/state/uipvs.',
   ],
   ['UIPVS_AUTOSTART', 'With the value 1, ipvsadm starts a director if there is none.'],
+  [
+    'UIPVS_FFI',
+    'The package by which the kernel is called, koffi or ffi-rs, for the packet plane and `run`. If it is not set: koffi, ' +
+      'which is faster, where it is installed.',
+  ],
 ];
 
 const FILES: readonly (readonly [string, string])[] = [

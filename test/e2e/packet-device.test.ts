@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { FfiName } from '../../src/net/packet/ffi.ts';
 import { lacksPackets, NetworkNamespaces } from '../support/network-namespaces.ts';
 import { endProcess, until } from '../support/processes.ts';
 import { isMissing } from '../support/programs.ts';
@@ -20,14 +21,18 @@ beforeAll(async () => {
 afterEach(() => program?.end());
 afterAll(() => namespaces.remove());
 
-for (const tier of ['sync', 'uring'] as const)
-  describe.skipIf(skipsAll || lacksTier(tier))(`a TUN device, tier ${tier}`, () => {
+for (const { tier, ffi } of [
+  { tier: 'sync', ffi: 'koffi' },
+  { tier: 'uring', ffi: 'koffi' },
+  { tier: 'uring', ffi: 'ffi-rs' },
+] as const)
+  describe.skipIf(skipsAll || lacksTier(tier))(`a TUN device, tier ${tier}, by ${ffi}`, () => {
     /** Runs a scenario that needs the device's addresses. @returns what it says at its end */
     async function play(
       scenario: string,
       whileItRuns?: (program: Program) => Promise<void>,
     ): Promise<unknown> {
-      program = new Program(namespaces.inside('device', process.execPath, PROGRAM, scenario, tier));
+      program = new Program(namespaces.inside('device', process.execPath, PROGRAM, scenario, tier), ffi);
       expect(await program.line()).toBe('ready');
       await addAddresses();
       program.tell('go');
@@ -37,7 +42,7 @@ for (const tier of ['sync', 'uring'] as const)
 
     /** Runs a scenario that manages by itself. */
     async function playAlone(scenario: string): Promise<unknown> {
-      program = new Program(namespaces.inside('device', process.execPath, PROGRAM, scenario, tier));
+      program = new Program(namespaces.inside('device', process.execPath, PROGRAM, scenario, tier), ffi);
       return JSON.parse(await program.line());
     }
 
@@ -187,8 +192,9 @@ class Program {
   private text = '';
   private errors = '';
 
-  constructor(command: readonly string[]) {
-    this.child = spawn(command[0]!, command.slice(1), { stdio: 'pipe' });
+  constructor(command: readonly string[], ffi: FfiName = 'koffi') {
+    const env = { ...process.env, UIPVS_FFI: ffi };
+    this.child = spawn(command[0]!, command.slice(1), { stdio: 'pipe', env });
     this.child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       this.errors += chunk;
     });

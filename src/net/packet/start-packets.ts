@@ -7,6 +7,7 @@ import { DeviceCounters } from './device-counters.ts';
 import { DeviceRecovery } from './device-recovery.ts';
 import { DirectOutput } from './direct-output.ts';
 import type { Drain } from './drain.ts';
+import { native } from './ffi.ts';
 import type { CaptureWish } from './host-state/capture-sets.ts';
 import { HostState } from './host-state/host-state.ts';
 import { BYPASS_MARK, fwmarkDevice, MAIN_DEVICE } from './host-state/names.ts';
@@ -77,7 +78,7 @@ class Engine implements PacketEngine {
     this.options = options;
     const { tier, reason } = chooseTier(options.io, uringObstacle());
     this.drain = createDrain(tier);
-    this.tier = `${tier} (${reason})`;
+    this.tier = `${tier} (${reason}), by ${native().name}`;
     const { log, now } = options;
     this.recovery = new DeviceRecovery({ reopen: (name) => this.reopen(name), log, now });
     this.reassembler = new Reassembler({ seed: Math.floor(options.random() * 2 ** 32) | 0 });
