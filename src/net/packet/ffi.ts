@@ -6,6 +6,8 @@ import { loadKoffi } from './koffi.ts';
 /** Linux system-call numbers by architecture (arch/x86 syscall_64.tbl; include/uapi/asm-generic/unistd.h). */
 const CALLS = {
   x64: {
+    read: 0,
+    write: 1,
     mmap: 9,
     ioctl: 16,
     madvise: 28,
@@ -20,6 +22,8 @@ const CALLS = {
     io_uring_enter: 426,
   },
   arm64: {
+    read: 63,
+    write: 64,
     mmap: 222,
     ioctl: 29,
     madvise: 233,

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { DeviceError, errnoText } from './device-error.ts';
 import type { Drain, IoTier } from './drain.ts';
-import { native } from './ffi.ts';
+import { type Native, native } from './ffi.ts';
 import { SyncDrain } from './sync-drain.ts';
 import { openNode } from './tun.ts';
 import { Uring } from './uring.ts';
@@ -39,8 +39,9 @@ export function chooseTier(choice: IoChoice, obstacle: string | undefined): IoDe
     : { tier: 'sync', reason: `no io_uring: ${obstacle}` };
 }
 
-export function createDrain(tier: IoTier): Drain {
-  return tier === 'uring' ? new UringDrain() : new SyncDrain();
+/** @param kernel for tests. @throws DeviceError if the kernel does not allow io_uring */
+export function createDrain(tier: IoTier, kernel: Native = native()): Drain {
+  return tier === 'uring' ? new UringDrain(kernel) : new SyncDrain(kernel);
 }
 
 /**

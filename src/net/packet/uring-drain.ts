@@ -1,6 +1,6 @@
 import { type Drain, HEADROOM, type Port, SLOT_BYTES, VNET_BYTES, WAKE_MS } from './drain.ts';
-import { type Arena, native } from './ffi.ts';
-import { looksForMore, meansNoMore, Singles, writePacket } from './singles.ts';
+import type { Arena, Native } from './ffi.ts';
+import { meansNoMore, Singles } from './singles.ts';
 import { Uring } from './uring.ts';
 
 /** Reads of one round, at most and at least. */
@@ -30,6 +30,7 @@ const SEND_AT = (FIRST_SLOT + 2 * MOST_READS) * SLOT_BYTES;
 export class UringDrain implements Drain {
   readonly tier = 'uring';
   readonly wakeBuffer: Uint8Array;
+  private readonly kernel: Native;
   private readonly memory: Arena;
   private readonly bytes: Uint8Array;
   private readonly ring: Uring;
@@ -44,12 +45,13 @@ export class UringDrain implements Drain {
   private reads = LEAST_READS;
 
   /** @throws DeviceError if the kernel does not allow io_uring */
-  constructor() {
-    this.ring = new Uring(RING_ENTRIES);
-    this.memory = native().arena(SEND_AT + SEND_BYTES);
+  constructor(kernel: Native) {
+    this.kernel = kernel;
+    this.ring = new Uring(RING_ENTRIES, kernel);
+    this.memory = kernel.arena(SEND_AT + SEND_BYTES);
     const { buffer, byteOffset, length } = this.memory.bytes;
     this.bytes = new Uint8Array(buffer, byteOffset, length);
-    this.singles = new Singles(this.bytes);
+    this.singles = new Singles(kernel, this.memory);
     this.wakeBuffer = this.singles.buffer;
   }
 
@@ -59,7 +61,8 @@ export class UringDrain implements Drain {
     this.isRound = port.isDeep;
     try {
       this.handle(port, HEADROOM - VNET_BYTES, readBytes);
-      if (!port.isClosed && (port.isDeep || looksForMore(port))) port.isBusy = this.drain(port, end) > 0;
+      if (!port.isClosed && (port.isDeep || this.singles.looksForMore(port)))
+        port.isBusy = this.drain(port, end) > 0;
       port.handler.batchEnd();
       this.flush();
     } finally {
@@ -69,7 +72,7 @@ export class UringDrain implements Drain {
 
   send(port: Port, bytes: Uint8Array, at: number, length: number): void {
     if (!this.isRound) {
-      writePacket(port, bytes, at, length);
+      this.singles.write(port, bytes, at, length);
       return;
     }
     const size = length + VNET_BYTES;
@@ -82,7 +85,7 @@ export class UringDrain implements Drain {
 
   close(): void {
     this.ring.close();
-    native().release(this.memory);
+    this.kernel.release(this.memory);
   }
 
   /** @returns how many packets there were */
@@ -147,7 +150,7 @@ export class UringDrain implements Drain {
   private write(port: Port, at: number, length: number): void {
     if (port.isClosed) return;
     if (!this.isRound) {
-      writePacket(port, this.bytes, at, length);
+      this.singles.write(port, this.bytes, at, length);
       return;
     }
     const number = this.ring.write(port.fd, this.memory.address + at - VNET_BYTES, length + VNET_BYTES);
