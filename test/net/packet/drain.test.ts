@@ -195,7 +195,7 @@ for (const { tier, ffi } of CASES)
       port.isDeep = false;
       const handled: number[] = [];
       for (let i = 0; i < 6; i++) arrive(i, 20);
-      for (let i = 0; port.counters.reads < 6; i++) {
+      while (port.counters.reads < 6) {
         wake(port);
         handled.push(port.counters.reads);
       }
