@@ -1,5 +1,6 @@
 import { type Drain, type Port, SLOT_BYTES, WAKE_MS } from './drain.ts';
 import type { Arena, Native } from './ffi.ts';
+import { Precedence } from './precedence.ts';
 import { Singles } from './singles.ts';
 
 /** Moves each packet by a system call of its own. */
@@ -9,21 +10,29 @@ export class SyncDrain implements Drain {
   private readonly kernel: Native;
   private readonly memory: Arena;
   private readonly singles: Singles;
+  private readonly precedence: Precedence;
 
   constructor(kernel: Native) {
     this.kernel = kernel;
     this.memory = kernel.arena(SLOT_BYTES);
     this.singles = new Singles(kernel, this.memory);
+    this.precedence = new Precedence(kernel);
     this.wakeBuffer = this.singles.buffer;
   }
 
   wake(port: Port, readBytes: number): void {
     port.counters.batches++;
-    const end = performance.now() + WAKE_MS;
-    this.singles.handle(port, readBytes);
-    if (!port.isClosed && this.singles.looksForMore(port))
-      port.isBusy = this.singles.drain(port, Number.POSITIVE_INFINITY, end) > 0;
-    port.handler.batchEnd();
+    const now = performance.now();
+    const end = now + WAKE_MS;
+    this.precedence.take(now);
+    try {
+      this.singles.handle(port, readBytes);
+      if (!port.isClosed && this.singles.looksForMore(port))
+        port.isBusy = this.singles.drain(port, Number.POSITIVE_INFINITY, end) > 0;
+      port.handler.batchEnd();
+    } finally {
+      this.precedence.giveBack();
+    }
   }
 
   send(port: Port, bytes: Uint8Array, at: number, length: number): void {
@@ -32,5 +41,6 @@ export class SyncDrain implements Drain {
 
   close(): void {
     this.kernel.release(this.memory);
+    this.precedence.close();
   }
 }

@@ -1,5 +1,6 @@
 import { type Drain, HEADROOM, type Port, SLOT_BYTES, VNET_BYTES, WAKE_MS } from './drain.ts';
 import type { Arena, Native } from './ffi.ts';
+import { Precedence } from './precedence.ts';
 import { meansNoMore, Singles } from './singles.ts';
 import { Uring } from './uring.ts';
 
@@ -35,6 +36,7 @@ export class UringDrain implements Drain {
   private readonly bytes: Uint8Array;
   private readonly ring: Uring;
   private readonly singles: Singles;
+  private readonly precedence: Precedence;
   /** The device of each write of the round. */
   private readonly writers: Port[] = [];
   private readonly readResults = new Int32Array(MOST_READS);
@@ -52,12 +54,15 @@ export class UringDrain implements Drain {
     const { buffer, byteOffset, length } = this.memory.bytes;
     this.bytes = new Uint8Array(buffer, byteOffset, length);
     this.singles = new Singles(kernel, this.memory);
+    this.precedence = new Precedence(kernel);
     this.wakeBuffer = this.singles.buffer;
   }
 
   wake(port: Port, readBytes: number): void {
     port.counters.batches++;
-    const end = performance.now() + WAKE_MS;
+    const now = performance.now();
+    const end = now + WAKE_MS;
+    this.precedence.take(now);
     this.isRound = port.isDeep;
     try {
       this.handle(port, HEADROOM - VNET_BYTES, readBytes);
@@ -67,6 +72,7 @@ export class UringDrain implements Drain {
       this.flush();
     } finally {
       this.isRound = false;
+      this.precedence.giveBack();
     }
   }
 
@@ -86,6 +92,7 @@ export class UringDrain implements Drain {
   close(): void {
     this.ring.close();
     this.kernel.release(this.memory);
+    this.precedence.close();
   }
 
   /** @returns how many packets there were */
