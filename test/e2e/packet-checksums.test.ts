@@ -82,7 +82,7 @@ describe.skipIf(skipped)('checksums', () => {
     describe.skipIf(skipped || lacksTier(io))(`with --io ${io}`, () => {
       beforeAll(async () => {
         await lab.start('--plane', 'packet', '--fresh', '--io', io);
-        expect((await lab.director.status()).director.io).toBe(`${io} (asked for)`);
+        expect((await lab.director.status()).director.io).toBe(`${io} (asked for), by koffi`);
         for (const [vip, family] of [
           [VIP.own, 'v4'],
           [`[${VIP.own6}]`, 'v6'],
