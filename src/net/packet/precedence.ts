@@ -6,9 +6,9 @@ const SCHED_RR = 2;
 const RESET_ON_FORK = 0x40000000;
 const LEAST_PRIORITY = 1;
 
-/** Wakes are counted over so many milliseconds; with more of them than this the next ones are interrupted. */
+/** Packets are counted over so many milliseconds; with more of them than this the next wakes are interrupted. */
 const WINDOW_MS = 10;
-const MOST_WAKES = 30;
+const MOST_PACKETS = 60;
 
 /**
  * Lets the calling thread finish its packets before the programs run that it delivers them to. In a kernel a packet and
@@ -24,7 +24,7 @@ export class Precedence {
   private isPossible: boolean;
   private isTaken = false;
   private windowEnd = 0;
-  private wakes = 0;
+  private windowStart = 0;
   private isCalm = true;
 
   constructor(native: Native) {
@@ -34,15 +34,17 @@ export class Precedence {
     this.isPossible = native.syscall(native.calls.sched_getscheduler, 0) === SCHED_OTHER;
   }
 
-  /** @param now ms */
-  take(now: number): void {
+  /**
+   * @param now ms
+   * @param packets how many there have been so far, a number that only grows
+   */
+  take(now: number, packets: number): void {
     if (now >= this.windowEnd) {
-      this.isCalm = this.wakes <= MOST_WAKES;
-      this.wakes = 0;
+      this.isCalm = packets - this.windowStart <= MOST_PACKETS;
+      this.windowStart = packets;
       this.windowEnd = now + WINDOW_MS;
     }
-    this.wakes++;
-    if (!this.isPossible || !this.isCalm || this.wakes > MOST_WAKES) return;
+    if (!this.isPossible || !this.isCalm || packets - this.windowStart >= MOST_PACKETS) return;
     this.isTaken = this.set(SCHED_RR | RESET_ON_FORK, 0);
     this.isPossible = this.isTaken;
   }

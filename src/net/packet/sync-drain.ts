@@ -24,7 +24,7 @@ export class SyncDrain implements Drain {
     port.counters.batches++;
     const now = performance.now();
     const end = now + WAKE_MS;
-    this.precedence.take(now);
+    this.precedence.take(now, port.counters.reads);
     try {
       this.singles.handle(port, readBytes);
       if (!port.isClosed && this.singles.looksForMore(port))

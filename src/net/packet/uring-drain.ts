@@ -62,7 +62,7 @@ export class UringDrain implements Drain {
     port.counters.batches++;
     const now = performance.now();
     const end = now + WAKE_MS;
-    this.precedence.take(now);
+    this.precedence.take(now, port.counters.reads);
     this.isRound = port.isDeep;
     try {
       this.handle(port, HEADROOM - VNET_BYTES, readBytes);

@@ -32,15 +32,18 @@ class Scheduler {
 
 let scheduler: Scheduler;
 let precedence: Precedence;
+let packets = 0;
 
 beforeEach(() => {
   scheduler = new Scheduler();
   precedence = new Precedence(scheduler.native);
+  packets = 0;
 });
 afterEach(() => precedence.close());
 
-function wake(now: number): void {
-  precedence.take(now);
+function wake(now: number, count = 1): void {
+  precedence.take(now, packets);
+  packets += count;
   precedence.giveBack();
 }
 
@@ -52,13 +55,18 @@ test('a wake has it to its end', () => {
   ]);
 });
 
-test('many wakes go without, until there are few again', () => {
-  for (let i = 0; i < 100; i++) wake(1000 + i / 20);
+test('wakes with many packets go without, until there are few again', () => {
+  for (let i = 0; i < 100; i++) wake(1000 + i / 20, 2);
   expect(scheduler.chosen).toHaveLength(60);
   for (let i = 0; i < 10; i++) wake(1011 + i);
   expect(scheduler.chosen).toHaveLength(60);
   wake(1022);
   expect(scheduler.chosen).toHaveLength(62);
+});
+
+test('a flood is left to the scheduler, however few its wakes are', () => {
+  for (let i = 0; i < 100; i++) wake(1000 + 2 * i, 500);
+  expect(scheduler.chosen).toHaveLength(2);
 });
 
 test('where it is refused it is not asked for again', () => {
@@ -72,7 +80,7 @@ test('where it is refused it is not asked for again', () => {
 test('a thread whose scheduling was chosen keeps it', () => {
   const chosen = new Scheduler(1);
   const none = new Precedence(chosen.native);
-  none.take(1000);
+  none.take(1000, 0);
   none.giveBack();
   expect(chosen.chosen).toEqual([]);
 });
