@@ -18,6 +18,8 @@ export class CoreClock {
   private readonly timed: Timed;
   private readonly now: () => number;
   private timer: NodeJS.Timeout | undefined;
+  /** When the timer goes off. */
+  private wakeAt = Infinity;
 
   constructor(timed: Timed, now: () => number = monotonicNow) {
     this.timed = timed;
@@ -30,7 +32,7 @@ export class CoreClock {
 
   /** To be called when a deadline may have come nearer than it was. */
   hurry(): void {
-    if (this.timer === undefined) return;
+    if (this.timer === undefined || this.timed.nextDeadline() >= this.wakeAt) return;
     clearTimeout(this.timer);
     this.arm();
   }
@@ -41,8 +43,10 @@ export class CoreClock {
   }
 
   private arm(): void {
-    const aheadMs = this.timed.nextDeadline() - this.now();
+    const now = this.now();
+    const aheadMs = this.timed.nextDeadline() - now;
     const sleepMs = Math.min(LONGEST_SLEEP_MS, Math.max(1, Math.ceil(aheadMs)));
+    this.wakeAt = now + sleepMs;
     this.timer = setTimeout(() => {
       this.timed.expire(this.now());
       if (this.timer !== undefined) this.arm();

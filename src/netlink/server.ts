@@ -40,55 +40,77 @@ export class NetlinkSession {
   }
 
   /**
-   * Handles the messages of a datagram one after the other and yields the reply datagrams. Never throws; a datagram
-   * that holds no message yields nothing. One datagram must be answered before the next is given.
+   * Answers the messages of a datagram, each when those before it are answered. The reply datagrams of each are made as they
+   * are taken. Nothing throws or rejects; a datagram that holds no message has no answers.
    */
-  async *answer(datagram: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  *answer(datagram: Uint8Array): Generator<Promise<Iterable<Uint8Array>>, void> {
+    let last: Promise<unknown> | undefined;
     for (const request of readMessages(datagram)) {
-      if (request.type < TYPE.FIRST_FAMILY || !(request.flags & FLAG.REQUEST)) {
-        if (request.flags & FLAG.ACK) yield ackMessage(request);
-        continue;
-      }
-      try {
-        yield* this.perform(request);
-      } catch (error) {
-        yield this.errorMessage(request, error);
-      }
+      const answer = last ? last.then(() => this.answerOne(request)) : this.answerOne(request);
+      last = answer;
+      yield answer;
     }
   }
 
-  private async *perform(request: Message): AsyncGenerator<Uint8Array, void> {
+  private async answerOne(request: Message): Promise<Iterable<Uint8Array>> {
+    if (request.type < TYPE.FIRST_FAMILY || !(request.flags & FLAG.REQUEST)) {
+      return request.flags & FLAG.ACK ? [ackMessage(request)] : [];
+    }
+    try {
+      return await this.perform(request);
+    } catch (error) {
+      return [this.errorMessage(request, error)];
+    }
+  }
+
+  private perform(request: Message): Promise<Iterable<Uint8Array>> {
     const family = this.families.find(({ id }) => id === request.type);
     if (!family) throw new IpvsError('ENOENT', 'there is no such family');
     if (request.payload.length < GENL_HEADER_LEN) throw new IpvsError('EINVAL', 'the message is too short');
     const operation = family.operations.find(({ command }) => command === request.payload[0]);
     const isDump = (request.flags & FLAG.DUMP) === FLAG.DUMP;
-    if (isDump) yield* this.dump(request, family, operation);
-    else yield* this.one(request, family, operation);
+    return isDump ? this.dump(request, family, operation) : this.one(request, family, operation);
   }
 
-  private async *one(request: Message, family: Family, operation: Operation | undefined) {
+  private async one(
+    request: Message,
+    family: Family,
+    operation: Operation | undefined,
+  ): Promise<Uint8Array[]> {
     if (!operation?.one) throw unsupported();
     const attributes = readAttributes(request.payload.subarray(GENL_HEADER_LEN), family.policy);
     if (typeof attributes === 'string') throw new IpvsError(attributes, 'an attribute is malformed');
     const fill = await operation.one(attributes);
-    if (fill) yield this.message(request, family, 0, fill);
-    if (request.flags & FLAG.ACK) yield ackMessage(request);
+    const replies = fill ? [this.message(request, family, 0, fill)] : [];
+    if (request.flags & FLAG.ACK) replies.push(ackMessage(request));
+    return replies;
   }
 
-  private async *dump(request: Message, family: Family, operation: Operation | undefined) {
+  private async dump(
+    request: Message,
+    family: Family,
+    operation: Operation | undefined,
+  ): Promise<Iterable<Uint8Array>> {
     if (!operation?.dump) throw unsupported();
     const attributes = readAttributes(request.payload.subarray(GENL_HEADER_LEN), family.policy);
     const fills = await operation.dump(typeof attributes === 'string' ? undefined : attributes);
+    return this.dumpOf(request, family, fills);
+  }
+
+  private *dumpOf(request: Message, family: Family, fills: readonly Fill[]): Generator<Uint8Array, void> {
     const header = replyHeader(request, family.id, FLAG.MULTI);
     let writer: MessageWriter | undefined;
-    for (const fill of fills) {
-      writer = writer ? writer.next(header) : new MessageWriter(header, this.pad64);
-      fill(writer);
-      if (writer.lengthBefore > 0 && writer.length > DUMP_DATAGRAM) yield writer.takeBefore();
+    try {
+      for (const fill of fills) {
+        writer = writer ? writer.next(header) : new MessageWriter(header, this.pad64);
+        fill(writer);
+        if (writer.lengthBefore > 0 && writer.length > DUMP_DATAGRAM) yield writer.takeBefore();
+      }
+      if (writer) yield writer.finish();
+      yield doneMessage(request);
+    } catch (error) {
+      yield this.errorMessage(request, error);
     }
-    if (writer) yield writer.finish();
-    yield doneMessage(request);
   }
 
   private message(request: Message, family: Family, flags: number, fill: Fill): Uint8Array {

@@ -46,6 +46,10 @@ interface SyscallTable {
   readonly exit_group: number;
   readonly process_vm_readv: number;
   readonly process_vm_writev: number;
+  readonly kcmp: number;
+  readonly sched_setaffinity: number;
+  readonly sched_getaffinity: number;
+  readonly getcpu: number;
 }
 
 export type SyscallName = keyof SyscallTable;
@@ -127,6 +131,10 @@ export const ARCHITECTURES: Readonly<Record<'x64' | 'arm64', Architecture>> = {
       exit_group: 231,
       process_vm_readv: 310,
       process_vm_writev: 311,
+      kcmp: 312,
+      sched_setaffinity: 203,
+      sched_getaffinity: 204,
+      getcpu: 309,
     },
   },
   arm64: {
@@ -185,6 +193,10 @@ export const ARCHITECTURES: Readonly<Record<'x64' | 'arm64', Architecture>> = {
       exit_group: 94,
       process_vm_readv: 270,
       process_vm_writev: 271,
+      kcmp: 272,
+      sched_setaffinity: 122,
+      sched_getaffinity: 123,
+      getcpu: 168,
     },
   },
 };
@@ -212,6 +224,7 @@ export const F_DUPFD_CLOEXEC = 1030;
 export const MSG_PEEK = 0x02;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const POLLIN = 1;
 
 /** Errno numbers of system calls. */

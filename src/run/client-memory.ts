@@ -38,7 +38,7 @@ export class MemoryAccess {
     this.owners = owners;
     this.isDirect = native.name === 'koffi';
     this.scratch = native.arena(SCRATCH_LEN);
-    this.scratch.bytes.writeBigUInt64LE(BigInt(this.scratch.address + DATA), LOCAL);
+    setWord(this.scratch.view, LOCAL, this.scratch.address + DATA);
   }
 
   /** The memory of a thread's process. */
@@ -60,12 +60,13 @@ export class MemoryAccess {
   /** Writes parts, MAX_PARTS of at most MAX_DATA bytes together. @returns bytes, or -errno if this way is closed */
   write(tid: number, parts: readonly Part[]): number {
     let length = 0;
-    for (const [index, { address, bytes }] of parts.entries()) {
+    let count = 0;
+    for (const { address, bytes } of parts) {
       this.scratch.bytes.set(bytes, DATA + length);
-      this.setRemote(index, address, bytes.length);
+      this.setRemote(count++, address, bytes.length);
       length += bytes.length;
     }
-    return this.transfer(this.arch.syscalls.process_vm_writev, tid, length, parts.length);
+    return this.transfer(this.arch.syscalls.process_vm_writev, tid, length, count);
   }
 
   /** The other way, which can be taken as a process's user. @returns a descriptor. @throws Unreachable */
@@ -79,14 +80,14 @@ export class MemoryAccess {
 
   private setRemote(index: number, address: number, length: number): void {
     const at = REMOTE + IOVEC_LEN * index;
-    this.scratch.bytes.writeBigUInt64LE(BigInt(address), at);
-    this.scratch.bytes.writeBigUInt64LE(BigInt(length), at + 8);
+    setWord(this.scratch.view, at, address);
+    setWord(this.scratch.view, at + 8, length);
   }
 
   private transfer(call: number, tid: number, length: number, count: number): number {
     if (!this.isDirect) return -E.ENOSYS;
     const { native, scratch } = this;
-    scratch.bytes.writeBigUInt64LE(BigInt(length), LOCAL + 8);
+    setWord(scratch.view, LOCAL + 8, length);
     const done = native.syscall(call, tid, scratch.address + LOCAL, 1, scratch.address + REMOTE, count, 0);
     if (done === -E.ENOSYS) this.isDirect = false;
     return done === -E.EFAULT ? 0 : done;
@@ -172,6 +173,12 @@ export class ClientMemory {
       done += count;
     }
   }
+}
+
+/** Writes a u64 below 2^53. */
+function setWord(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }
 
 function attempt(access: () => number): number {

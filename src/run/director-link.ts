@@ -1,9 +1,16 @@
-import { readSync, writeSync } from 'node:fs';
 import { Deframer, frame } from '../control/framing.ts';
 import { clientDirs, type PathContext, socketPath, trusted } from '../control/paths.ts';
-import { errorCode } from '../control/system-error.ts';
 import type { Arena, Native } from '../net/packet/ffi.ts';
-import { AF_UNIX, type Architecture, E, MSG_DONTWAIT, MSG_PEEK, SOCK_CLOEXEC, SOCK_STREAM } from './abi.ts';
+import {
+  AF_UNIX,
+  type Architecture,
+  E,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  MSG_PEEK,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+} from './abi.ts';
 import { endsAnswer, familyIdIn, familyRequest, hasEnd, isMarked, isQuestion, marker } from './datagrams.ts';
 
 const MAX_REPLY_BYTES = 64 << 20;
@@ -53,7 +60,7 @@ export class DirectorLink {
   private readonly arch: Architecture;
   private readonly sockets: () => readonly string[];
   private readonly memory: Arena;
-  private readonly chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  private readonly chunk: Arena;
   private deframer = new Deframer(MAX_REPLY_BYTES);
   private fd = -1;
   private familyId = -1;
@@ -67,6 +74,7 @@ export class DirectorLink {
     this.arch = arch;
     this.sockets = sockets;
     this.memory = native.arena(4096);
+    this.chunk = native.arena(CHUNK_BYTES);
     const { address, bytes } = this.memory;
     bytes.writeBigUInt64LE(BigInt(address + PEEK_VECTOR), PEEK + 16);
     bytes.writeBigUInt64LE(1n, PEEK + 24);
@@ -142,23 +150,27 @@ export class DirectorLink {
   }
 
   private send(message: Uint8Array): void {
+    const { native, arch, chunk } = this;
+    const { sendto } = arch.syscalls;
     const bytes = frame(message);
-    try {
-      for (let done = 0; done < bytes.length; ) done += restarted(() => writeSync(this.fd, bytes, done));
-    } catch {
-      throw new Lost('the director closed the connection', false);
+    for (let done = 0; done < bytes.length; ) {
+      const next = bytes.subarray(done, done + CHUNK_BYTES);
+      chunk.bytes.set(next);
+      const count = restarted(() =>
+        native.syscall(sendto, this.fd, chunk.address, next.length, MSG_NOSIGNAL, 0, 0),
+      );
+      if (count < 0) throw new Lost('the director closed the connection', false);
+      done += count;
     }
   }
 
   private receive(): Uint8Array {
-    let count = 0;
-    try {
-      count = restarted(() => readSync(this.fd, this.chunk));
-    } catch {
-      throw new Silent(`the director was silent for ${SILENCE_SEC} s`, true);
-    }
+    const { native, arch, chunk } = this;
+    const { read } = arch.syscalls;
+    const count = restarted(() => native.syscall(read, this.fd, chunk.address, CHUNK_BYTES));
+    if (count < 0) throw new Silent(`the director was silent for ${SILENCE_SEC} s`, true);
     if (count === 0) throw new Lost('the director closed the connection', true);
-    return this.chunk.subarray(0, count);
+    return chunk.bytes.subarray(0, count);
   }
 
   /** @throws Lost */
@@ -202,11 +214,8 @@ export class DirectorLink {
 /** Performs a call again that a signal interrupts: with a time limit on the socket the kernel does not. */
 function restarted(call: () => number): number {
   for (;;) {
-    try {
-      return call();
-    } catch (error) {
-      if (errorCode(error) !== 'EINTR') throw error;
-    }
+    const result = call();
+    if (result !== -E.EINTR) return result;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Arena, Native } from '../net/packet/ffi.ts';
 import { type Architecture, E } from './abi.ts';
+import { SharedProcessor } from './shared-processor.ts';
 
 /** Requests of ioctl(2) on a listener (linux/seccomp.h). */
 const IOCTL = {
@@ -24,6 +25,8 @@ const RESPONSE = 128;
 const ADDFD = 192;
 const IDENTIFIER = 256;
 const MEMORY_LEN = 4096;
+/** Descriptors that a thread gets within this time are in a row. */
+const ROW_MS = 100;
 
 /** A system call that waits for an answer. */
 export interface Call {
@@ -51,11 +54,16 @@ export class Listener {
   private readonly ioctl: number;
   private readonly memory: Arena;
   private readonly view: DataView;
+  private readonly processor: SharedProcessor;
+  /** The thread that got the last descriptor, and when. */
+  private lastTaker = 0;
+  private takenAt = 0;
 
   constructor(native: Native, arch: Architecture, fd: number) {
     this.fd = fd;
     this.native = native;
     this.ioctl = arch.syscalls.ioctl;
+    this.processor = new SharedProcessor(native, arch);
     this.memory = native.arena(MEMORY_LEN);
     const { buffer, byteOffset } = this.memory.bytes;
     this.view = new DataView(buffer, byteOffset, MEMORY_LEN);
@@ -103,10 +111,23 @@ export class Listener {
     view.setUint32(ADDFD + 12, source, true);
     view.setUint32(ADDFD + 16, Math.max(number, 0), true);
     view.setUint32(ADDFD + 20, closeOnExec ? 0o2000000 : 0, true);
-    for (;;) {
-      const result = this.native.syscall(this.ioctl, this.fd, IOCTL.ADDFD, this.memory.address + ADDFD);
-      if (result !== -E.EINTR) return result;
-    }
+    const inject = (): number => {
+      for (;;) {
+        const result = this.native.syscall(this.ioctl, this.fd, IOCTL.ADDFD, this.memory.address + ADDFD);
+        if (result !== -E.EINTR) return result;
+      }
+    };
+    // The caller takes it while this thread waits.
+    return this.isInARow(call.tid) ? this.processor.during(call.tid, inject) : inject();
+  }
+
+  /** Whether a thread that gets a descriptor now got the last one too, a moment ago: programs on libnl do at each command. */
+  private isInARow(tid: number): boolean {
+    const now = performance.now();
+    const isNext = tid === this.lastTaker && now - this.takenAt < ROW_MS;
+    this.lastTaker = tid;
+    this.takenAt = now;
+    return isNext;
   }
 
   /** A caller that has ended meanwhile needs no answer. */

@@ -1,3 +1,4 @@
+import { u64At } from '../netlink/wire.ts';
 import type { ClientMemory, Part } from './client-memory.ts';
 
 /** Bytes of struct msghdr, mmsghdr, iovec and sockaddr_nl on 64-bit machines, and offsets in msghdr. */
@@ -98,7 +99,7 @@ export function receivedHeader(
     parts.push({ address: name, bytes: KERNEL_ADDRESS.subarray(0, nameLength) });
     raw.writeUInt32LE(SOCKADDR_NL_LEN, NAME_LEN);
   }
-  raw.writeBigUInt64LE(0n, CONTROL_LEN);
+  raw.fill(0, CONTROL_LEN, FLAGS);
   raw.writeUInt32LE(isCut ? MSG_TRUNC : 0, FLAGS);
   parts.push({ address: address + NAME_LEN, bytes: raw.subarray(NAME_LEN) });
   return parts;
@@ -122,5 +123,5 @@ export function u32(value: number): Uint8Array {
 
 /** Addresses of user space are below 2^53; anything above is as bad as 2^53. */
 function number64(bytes: Buffer, at: number): number {
-  return Number(bytes.readBigUInt64LE(at));
+  return u64At(bytes, at);
 }

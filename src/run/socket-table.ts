@@ -1,11 +1,12 @@
 import { existsSync, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { childrenOf } from './children.ts';
 import type { ClientSocket } from './client-socket.ts';
+import type { FileComparison } from './file-comparison.ts';
 import type { DescriptorWindow } from './filter.ts';
 import type { OwnerAccess } from './owner-access.ts';
 
 /** So many sockets are held before the first look whether programs still have them. */
-const FIRST_SWEEP = 32;
+const FIRST_SWEEP = 128;
 /** An error costs more than all else here. */
 const ABSENT_IS_FINE = { throwIfNoEntry: false } as const;
 
@@ -13,16 +14,28 @@ const ABSENT_IS_FINE = { throwIfNoEntry: false } as const;
 export class SocketTable {
   private readonly window: DescriptorWindow;
   private readonly owners: OwnerAccess;
+  private readonly files: FileComparison;
   private readonly byInode = new Map<number, ClientSocket>();
+  /** What was found last behind descriptors of a number: most likely it is there again. */
+  private readonly lastFound = new Map<number, ClientSocket>();
   private sweepAt = FIRST_SWEEP;
 
-  constructor(window: DescriptorWindow, owners: OwnerAccess) {
+  constructor(window: DescriptorWindow, owners: OwnerAccess, files: FileComparison) {
     this.window = window;
     this.owners = owners;
+    this.files = files;
   }
 
   /** @returns the socket behind a thread's descriptor; `undefined` if it is none of ours. */
   find(tid: number, fd: number): ClientSocket | undefined {
+    const last = this.lastFound.get(fd);
+    if (last && this.files.compare(last.fd, tid, fd) === 'same') return last;
+    const socket = this.lookUp(tid, fd);
+    if (socket) this.lastFound.set(fd, socket);
+    return socket;
+  }
+
+  private lookUp(tid: number, fd: number): ClientSocket | undefined {
     let link: string;
     try {
       link = this.owners.look(tid, () => linkOf(`/proc/${tid}/fd/${fd}`));
@@ -41,10 +54,14 @@ export class SocketTable {
 
   /** @returns a number in the window that a thread's process does not use; -1 if there is none. */
   freeNumber(tid: number): number {
-    for (let fd = this.window.low; fd < this.window.high; fd++) {
-      if (!this.owners.look(tid, () => lstatSync(`/proc/${tid}/fd/${fd}`, ABSENT_IS_FINE))) return fd;
-    }
+    for (let fd = this.window.low; fd < this.window.high; fd++) if (this.isFree(tid, fd)) return fd;
     return -1;
+  }
+
+  private isFree(tid: number, fd: number): boolean {
+    const found = this.files.look(tid, fd);
+    if (found !== 'unknown') return found === 'absent';
+    return !this.owners.look(tid, () => lstatSync(`/proc/${tid}/fd/${fd}`, ABSENT_IS_FINE));
   }
 
   /**
@@ -60,6 +77,8 @@ export class SocketTable {
         socket.close();
         this.byInode.delete(inode);
       }
+      // Our descriptors' numbers are free for others.
+      this.lastFound.clear();
     }
     this.sweepAt = Math.max(FIRST_SWEEP, 2 * this.byInode.size);
   }

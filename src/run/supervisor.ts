@@ -6,6 +6,7 @@ import { MemoryAccess, Unreachable } from './client-memory.ts';
 import { SocketCalls } from './client-socket.ts';
 import { candidateSockets, DirectorLink } from './director-link.ts';
 import { DirectorTexts } from './director-texts.ts';
+import { FileComparison } from './file-comparison.ts';
 import { IpvsSockets } from './ipvs-sockets.ts';
 import { type Call, Listener } from './listener.ts';
 import { RECEIVE_CALLS, SEND_CALLS } from './message-calls.ts';
@@ -52,7 +53,7 @@ export class Supervisor {
       new DirectorLink(native, arch, () => candidateSockets(options.director, paths));
     const owners = new OwnerAccess(native, arch);
     const memories = new MemoryAccess(native, arch, owners);
-    const table = new SocketTable(watch.window, owners);
+    const table = new SocketTable(watch.window, owners, new FileComparison(native, arch, watch.listener));
     const { listener } = this;
     const texts = new DirectorTexts(link());
     const freeNumber = (tid: number): number => table.freeNumber(tid);

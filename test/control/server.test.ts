@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ClientStream } from '../../src/control/client-stream.ts';
+import type { ControlSession } from '../../src/control/conversation.ts';
 import { Deframer, frame } from '../../src/control/framing.ts';
-import { ControlServer, type ControlSession } from '../../src/control/server.ts';
+import { ControlServer } from '../../src/control/server.ts';
 import { tempDir } from './temp-dir.ts';
 
 const END = new Uint8Array(16).fill(0xff);
@@ -22,9 +24,8 @@ async function ask(client: ClientStream, request: Uint8Array): Promise<Uint8Arra
 
 /** Answers a datagram with itself and an end mark. */
 const echo: ControlSession = {
-  async *answer(datagram) {
-    yield datagram;
-    yield END;
+  *answer(datagram) {
+    yield Promise.resolve([datagram, END]);
   },
 };
 
@@ -48,12 +49,12 @@ test('requests that are sent at once are under way together, and answered in ord
   let running = 0;
   let most = 0;
   const { path } = await listening(() => ({
-    async *answer(datagram) {
+    *answer(datagram) {
       most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, 5 - datagram[0]!));
-      yield datagram;
-      yield END;
-      running -= 1;
+      yield sleep(5 - datagram[0]!).then(() => {
+        running -= 1;
+        return [datagram, END];
+      });
     },
   }));
   const client = await ClientStream.open(path);
@@ -107,9 +108,13 @@ test('a dump is made no faster than it is read, and others are served meanwhile'
   let made = 0;
   const big = new Uint8Array(1 << 16);
   const { path } = await listening(() => ({
-    async *answer(datagram) {
-      for (; datagram[0] === 1 && made < 1000; made++) yield big;
-      yield END;
+    *answer(datagram) {
+      yield Promise.resolve(
+        (function* () {
+          for (; datagram[0] === 1 && made < 1000; made++) yield big;
+          yield END;
+        })(),
+      );
     },
   }));
   const slow = connect(path).pause();
@@ -128,12 +133,16 @@ test('a dump is made no faster than it is read, and others are served meanwhile'
 test('a client that goes in the middle of its answer leaves nothing behind', async () => {
   const finished = vi.fn();
   const { path, server, warn } = await listening(() => ({
-    async *answer() {
-      try {
-        for (;;) yield new Uint8Array(1 << 16);
-      } finally {
-        finished();
-      }
+    *answer() {
+      yield Promise.resolve(
+        (function* () {
+          try {
+            for (;;) yield new Uint8Array(1 << 16);
+          } finally {
+            finished();
+          }
+        })(),
+      );
     },
   }));
   for (let i = 0; i < 20; i++) {
@@ -180,15 +189,14 @@ test('an answer under way is finished at the stop', async () => {
     go = resolve;
   });
   const { path, server } = await listening(() => ({
-    async *answer() {
-      await gate;
-      yield END;
+    *answer() {
+      yield gate.then(() => [END]);
     },
   }));
   const client = await ClientStream.open(path);
   const idle = await ClientStream.open(path);
   const answer = ask(client, END);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   const closed = server.close(5000);
   go();
   expect(await answer).toEqual([END]);
@@ -198,14 +206,13 @@ test('an answer under way is finished at the stop', async () => {
 
 test('an answer that does not end is cut off after the time of grace', async () => {
   const { path, server } = await listening(() => ({
-    async *answer() {
-      await new Promise(() => {});
-      yield END;
+    *answer() {
+      yield new Promise<never>(() => {});
     },
   }));
   const client = await ClientStream.open(path);
   const answer = ask(client, END);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   await Promise.all([server.close(30), expect(answer).rejects.toThrow('closed the connection')]);
 });
 

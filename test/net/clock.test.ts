@@ -53,6 +53,18 @@ test('a deadline that it is told of is met when it is due', () => {
   expect(expiredAt).toEqual([due]);
 });
 
+test('hurrying for a deadline that it meets anyhow leaves its timer alone', () => {
+  deadline = performance.now() + 500;
+  clock.start();
+  const set = vi.spyOn(globalThis, 'setTimeout');
+  deadline = performance.now() + 700;
+  clock.hurry();
+  expect(set).not.toHaveBeenCalled();
+  set.mockRestore();
+  vi.advanceTimersByTime(700);
+  expect(deadline).toBe(Infinity);
+});
+
 test('hurrying does not start a clock', () => {
   clock.hurry();
   vi.advanceTimersByTime(5000);

@@ -51,7 +51,7 @@ export const sessionOver = (options: SessionOptions = {}): NetlinkSession =>
 /** All reply datagrams. */
 export async function answers(session: NetlinkSession, datagram: Uint8Array): Promise<Uint8Array[]> {
   const replies: Uint8Array[] = [];
-  for await (const reply of session.answer(datagram)) replies.push(reply);
+  for (const answer of session.answer(datagram)) replies.push(...(await answer));
   return replies;
 }
 
