@@ -10,6 +10,9 @@ const MEMORY = [
   'test/schedulers/contract.test.ts',
 ];
 
+// Each Node that a test starts would load them.
+delete process.env['NODE_EXTRA_CA_CERTS'];
+
 export default defineConfig({
   test: {
     maxWorkers: 2,

@@ -81,7 +81,13 @@ async function spawnDirector(
   const process_ = spawn(process.execPath, [installedFile('bin/uipvs'), 'daemon', ...args], {
     detached: true,
     stdio: [args.includes(UNTIL_EOF) ? 'pipe' : 'ignore', fd, fd],
-    env: { ...process.env, UIPVS_RUNTIME_DIR: dirs.runtimeDir, UIPVS_STATE_DIR: dirs.stateDir },
+    env: {
+      ...process.env,
+      // Node would load them at its start, for nothing.
+      NODE_EXTRA_CA_CERTS: undefined,
+      UIPVS_RUNTIME_DIR: dirs.runtimeDir,
+      UIPVS_STATE_DIR: dirs.stateDir,
+    },
   });
   closeSync(fd);
   let status: number | undefined;

@@ -65,6 +65,14 @@ test.each(['ipvsadm', 'uipvsadm'])('uipvs started under the name %s is ipvsadm',
   expect(await start(link, '-C')).toMatchObject({ status: 0, stdout: '', stderr: '' });
 });
 
+test('no certificates are loaded at the start, which would take longer than all the rest', async () => {
+  const env = { ...director.env, NODE_EXTRA_CA_CERTS: '/nowhere' };
+  for (const name of [...NAMES, 'uipvs']) {
+    // Node complains of a file that it cannot load.
+    expect((await run([join(ROOT, 'bin', name), '--help'], { env })).stderr).not.toContain('/nowhere');
+  }
+});
+
 describe.skipIf(isMissing('npm'))('the package', () => {
   const prefix = join(scratch, 'prefix');
   const bin = join(prefix, 'node_modules/.bin');

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { TestDirector } from '../support/director.ts';
 import { run, until } from '../support/processes.ts';
 import { findProgram, isMissing, isRoot } from '../support/programs.ts';
-import { runScript, runWrapped, wrappedCommand } from '../support/wrapped.ts';
+import { runScript, runWrapped, UIPVS, wrappedCommand } from '../support/wrapped.ts';
 
 const TABLE = 'IP Virtual Server version 1.2.1 (size=4096)';
 const director = new TestDirector();
@@ -36,6 +36,13 @@ describe('a wrapped command', () => {
     const command = ['bash', '-c', `ulimit -Sn 256; ${quoted(wrappedCommand(['bash', '-c', script]))}; true`];
     const { stdout, stderr } = await run(command, { env: director.env, input: 'hello\n' });
     expect([stdout, stderr]).toEqual(['hello\n256\n', '1\n']);
+  });
+
+  test('has the certificates that its wrapper, which needs none, was started with', async () => {
+    const env = { ...director.env, NODE_EXTRA_CA_CERTS: '/nowhere' };
+    const { stdout, stderr } = await run([UIPVS, 'run', '--', 'sh', '-c', 'env | grep EXTRA_CA'], { env });
+    // Node complains of a file that it cannot load.
+    expect([stdout, stderr]).toEqual(['NODE_EXTRA_CA_CERTS=/nowhere\n', '']);
   });
 
   test.each(['SIGUSR1', 'SIGHUP', 'SIGTERM', 'SIGINT'] as const)(

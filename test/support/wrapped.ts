@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { TestDirector } from './director.ts';
 import { type Finished, run } from './processes.ts';
 
-const UIPVS = fileURLToPath(new URL('../../bin/uipvs', import.meta.url));
+export const UIPVS = fileURLToPath(new URL('../../bin/uipvs', import.meta.url));
 
 /** The command line that runs a program against a director; the words of `options` come before the command. */
 export function wrappedCommand(command: readonly string[], options: readonly string[] = []): string[] {
