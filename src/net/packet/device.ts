@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeviceCounters } from './device-counters.ts';
 import { type DeviceHandler, type Drain, type IoTier, Port } from './drain.ts';
@@ -7,8 +8,18 @@ import { type Offload, openTun } from './tun.ts';
 /** As large as a packet can be: what is too large for the way on is answered by the director, not by the device. */
 const MTU = 65_535;
 
-/** Packets that wait in the kernel while the loop does other work. */
-const QUEUE_LENGTH = 4000;
+/**
+ * Packets that wait in the kernel while the loop does other work: a tenth of a second of small ones under full load. The
+ * largest may be of 64 KiB, and all of them are to take no more than this part of the memory.
+ */
+const QUEUE_LENGTH = { least: 500, most: 16_384 };
+const MEMORY_SHARE = 1 / 16;
+
+/** @param memoryBytes of the whole machine. @returns packets */
+export function queueLength(memoryBytes: number): number {
+  const fitting = Math.floor((memoryBytes * MEMORY_SHARE) / 65_536);
+  return Math.min(Math.max(fitting, QUEUE_LENGTH.least), QUEUE_LENGTH.most);
+}
 
 export interface PacketDeviceOptions {
   readonly name: string;
@@ -36,7 +47,7 @@ export class PacketDevice {
   /** @throws DeviceError that says what is missing */
   constructor(options: PacketDeviceOptions) {
     const { name, drain, handler, mtu = MTU, up = false } = options;
-    const tun = openTun({ name, vnetHeader: true, mtu, queueLength: QUEUE_LENGTH, up });
+    const tun = openTun({ name, vnetHeader: true, mtu, queueLength: queueLength(totalmem()), up });
     this.name = tun.name;
     this.offloads = tun.offloads;
     this.drain = drain;
