@@ -82,6 +82,8 @@ export class Bed {
         { namespace: 'director', device: `d${i + 1}`, addresses: [`${gateway}/24`] },
       );
       await namespaces.ip(serverName(i), `route add default via ${gateway}`);
+      // As most network cards: a super-packet of datagrams is cut on the director, by its kernel.
+      await this.run('director', ['ethtool', '-K', `d${i + 1}`, 'tx-udp-segmentation', 'off']);
       const sink = `table ip sink { chain in { type filter hook prerouting priority -300; udp dport ${UDP_PORT} drop; }; }`;
       await this.run(serverName(i), ['nft', '-f', '-'], sink);
     }

@@ -53,7 +53,7 @@ interface Sample {
   readonly cost?: { readonly user: number; readonly system: number };
 }
 
-if (lacksPackets() || isMissing('nft', 'haproxy', 'nginx', 'wrk', 'iperf3')) process.exit(1);
+if (lacksPackets() || isMissing('nft', 'ethtool', 'haproxy', 'nginx', 'wrk', 'iperf3')) process.exit(1);
 const samples: Sample[] = [];
 const bed = await Bed.build();
 try {

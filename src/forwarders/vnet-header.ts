@@ -13,6 +13,7 @@ const CHECKSUM_START = -4;
 const CHECKSUM_OFFSET = -2;
 
 const NEEDS_CSUM = 1;
+const DATA_VALID = 2;
 
 /** What kind of super-packet it is; ECN may be added to a TCP one. */
 export const VNET_GSO = { NONE: 0, TCPV4: 1, TCPV6: 4, UDP_L4: 5, ECN: 0x80 } as const;
@@ -26,6 +27,10 @@ function setLittle(b: Uint8Array, at: number, value: number): void {
 
 /** Whether the transport checksum is unfinished: its field holds the pseudo header's sum, not complemented. */
 export const vnetNeedsChecksum = (b: Uint8Array, at: number): boolean => (b[at + FLAGS]! & NEEDS_CSUM) !== 0;
+
+/** Whether the transport checksum was found right, by the kernel or the network card. */
+export const vnetVouchesChecksum = (b: Uint8Array, at: number): boolean =>
+  (b[at + FLAGS]! & DATA_VALID) !== 0;
 
 /** @returns one of VNET_GSO without ECN, or a number that is none of them */
 export const vnetGsoType = (b: Uint8Array, at: number): number => b[at + GSO_TYPE]! & ~VNET_GSO.ECN;

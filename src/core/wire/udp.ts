@@ -3,7 +3,8 @@ import { setU16, u16 } from './bytes.ts';
 // RFC 768. Offsets in bytes from the start of the header; all fields big-endian.
 const SRC_PORT = 0;
 const DST_PORT = 2;
-const LENGTH = 4;
+/** Where the length is. */
+export const UDP_LENGTH = 4;
 /** Where the checksum is. */
 export const UDP_CHECKSUM = 6;
 export const UDP_HEADER_LEN = 8;
@@ -26,12 +27,12 @@ export const srcPort = (b: Uint8Array, at: number): number => u16(b, at + SRC_PO
 export const dstPort = (b: Uint8Array, at: number): number => u16(b, at + DST_PORT);
 
 export const setUdpLength = (b: Uint8Array, at: number, lengthBytes: number): void =>
-  setU16(b, at + LENGTH, lengthBytes);
+  setU16(b, at + UDP_LENGTH, lengthBytes);
 
 /** @returns `undefined` if the bytes at `at` cannot be a UDP header. */
 export function parseUdp(b: Uint8Array, at: number): UdpHeader | undefined {
   if (b.length - at < UDP_HEADER_LEN) return undefined;
-  const length = u16(b, at + LENGTH);
+  const length = u16(b, at + UDP_LENGTH);
   if (length < UDP_HEADER_LEN) return undefined;
   return { srcPort: srcPort(b, at), dstPort: dstPort(b, at), length, checksum: u16(b, at + UDP_CHECKSUM) };
 }
@@ -39,7 +40,7 @@ export function parseUdp(b: Uint8Array, at: number): UdpHeader | undefined {
 export function emitUdp(b: Uint8Array, at: number, h: UdpHeader): void {
   setU16(b, at + SRC_PORT, h.srcPort);
   setU16(b, at + DST_PORT, h.dstPort);
-  setU16(b, at + LENGTH, h.length);
+  setU16(b, at + UDP_LENGTH, h.length);
   setU16(b, at + UDP_CHECKSUM, h.checksum);
 }
 
@@ -54,7 +55,7 @@ export function writeUdp(
 ): void {
   setU16(b, at + SRC_PORT, sport);
   setU16(b, at + DST_PORT, dport);
-  setU16(b, at + LENGTH, lengthBytes);
+  setU16(b, at + UDP_LENGTH, lengthBytes);
   setU16(b, at + UDP_CHECKSUM, checksum);
 }
 

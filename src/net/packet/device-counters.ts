@@ -26,6 +26,16 @@ export class DeviceCounters {
     this.bytesWritten += result - headerBytes;
   }
 
+  /** As `wrote`, of packets that were written as one. @param bytes of all of them */
+  wroteTogether(result: number, packets: number, bytes: number): void {
+    if (result < 0) {
+      countError(this.failedWrites, -result, packets);
+      return;
+    }
+    this.writes += packets;
+    this.bytesWritten += bytes;
+  }
+
   /** @param length bytes of a packet */
   read(length: number): void {
     this.reads++;
@@ -63,8 +73,8 @@ export class DeviceCounters {
   }
 }
 
-function countError(counts: Map<number, number>, errno: number): void {
-  counts.set(errno, (counts.get(errno) ?? 0) + 1);
+function countError(counts: Map<number, number>, errno: number, packets = 1): void {
+  counts.set(errno, (counts.get(errno) ?? 0) + packets);
 }
 
 const byName = (counts: ReadonlyMap<number, number>): Record<string, number> =>

@@ -52,6 +52,7 @@ export class PacketDevice {
     this.offloads = tun.offloads;
     this.drain = drain;
     const port = new Port(tun.fd, handler, options.counters);
+    port.takesBundles = tun.offloads.includes('uso');
     this.port = port;
     this.stream = new FdStream(tun.fd, {
       buffer: drain.wakeBuffer,

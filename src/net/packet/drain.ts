@@ -20,6 +20,9 @@ export const SLOT_BYTES = 66_560;
 /** Bytes of the virtio header before each packet. */
 export const VNET_BYTES = 10;
 
+/** What a kernel says that takes no UDP super-packets. */
+const EINVAL = -22;
+
 /** Packets in a row that let us look whether many wait. */
 const LEAST_PATIENCE = 8;
 const MOST_PATIENCE = 128;
@@ -50,6 +53,8 @@ export class Port {
   isDeep = false;
   /** Packets to be moved one by one before rounds are tried. */
   patience = LEAST_PATIENCE;
+  /** Whether datagrams of a flow may be written as one super-packet. */
+  takesBundles = false;
   /** Wakes since we last looked for more. */
   looksSkipped = 0;
 
@@ -64,6 +69,11 @@ export class Port {
   learnDepth(isDeep: boolean): void {
     this.patience = isDeep ? LEAST_PATIENCE : Math.min(2 * this.patience, MOST_PATIENCE);
     this.isDeep = isDeep;
+  }
+
+  /** A kernel that refuses a bundle gets no more. @param result of writing it: bytes, or -errno */
+  learnBundles(result: number): void {
+    if (result === EINVAL) this.takesBundles = false;
   }
 }
 

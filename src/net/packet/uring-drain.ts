@@ -1,3 +1,4 @@
+import { BUNDLES_BYTES, Bundles } from './bundles.ts';
 import { type Drain, HEADROOM, type Port, SLOT_BYTES, VNET_BYTES, WAKE_MS } from './drain.ts';
 import type { Arena, Native } from './ffi.ts';
 import { Precedence } from './precedence.ts';
@@ -21,12 +22,15 @@ const SEND_BYTES = 262_144;
 /** While packets of one half are handled and written, the other is read into. The wake buffer is a slot before them. */
 const FIRST_SLOT = 1;
 const SEND_AT = (FIRST_SLOT + 2 * MOST_READS) * SLOT_BYTES;
+const VECTORS_AT = SEND_AT + SEND_BYTES;
 
 /**
  * Moves packets by io_uring: one system call carries the writes of the packets just handled and the next reads.
  * While few packets come together it does without.
  *
- *   | wake slot | slots of half 0 | slots of half 1 | packets to send |
+ * Of what a round has handled, datagrams of one flow are written together.
+ *
+ *   | wake slot | slots of half 0 | slots of half 1 | packets to send | vectors of bundles |
  */
 export class UringDrain implements Drain {
   readonly tier = 'uring';
@@ -37,8 +41,13 @@ export class UringDrain implements Drain {
   private readonly ring: Uring;
   private readonly singles: Singles;
   private readonly precedence: Precedence;
-  /** The device of each write of the round. */
+  private readonly bundles: Bundles;
+  /** The device of the bundles that are collected. */
+  private bundlesPort: Port | undefined;
+  /** For each write of the round: its device, its datagrams and their bytes if it is a bundle, else 0. */
   private readonly writers: Port[] = [];
+  private readonly together = new Int32Array(RING_ENTRIES);
+  private readonly togetherBytes = new Int32Array(RING_ENTRIES);
   private readonly readResults = new Int32Array(MOST_READS);
   private sendAt = SEND_AT;
   /** Writes wait for the round's run; else they happen at once. */
@@ -50,7 +59,8 @@ export class UringDrain implements Drain {
   constructor(kernel: Native) {
     this.kernel = kernel;
     this.ring = new Uring(RING_ENTRIES, kernel);
-    this.memory = kernel.arena(SEND_AT + SEND_BYTES);
+    this.memory = kernel.arena(VECTORS_AT + BUNDLES_BYTES);
+    this.bundles = new Bundles(this.memory, VECTORS_AT);
     const { buffer, byteOffset, length } = this.memory.bytes;
     this.bytes = new Uint8Array(buffer, byteOffset, length);
     this.singles = new Singles(kernel, this.memory);
@@ -82,11 +92,12 @@ export class UringDrain implements Drain {
       return;
     }
     const size = length + VNET_BYTES;
+    this.writeBundles();
     if (this.sendAt + size > SEND_AT + SEND_BYTES) this.flush();
     const to = this.sendAt;
     this.bytes.set(bytes.subarray(at - VNET_BYTES, at + length), to);
     this.sendAt += size;
-    this.write(port, to + VNET_BYTES, length);
+    this.writeAlone(port, to + VNET_BYTES, length);
   }
 
   close(): void {
@@ -124,6 +135,7 @@ export class UringDrain implements Drain {
     const { ring, readResults, reads } = this;
     const firstAt = (FIRST_SLOT + this.half * MOST_READS) * SLOT_BYTES + HEADROOM - VNET_BYTES;
     this.half ^= 1;
+    this.writeBundles();
     const writes = ring.added;
     for (let i = 0; i < reads; i++)
       ring.read(port.fd, this.memory.address + firstAt + i * SLOT_BYTES, this.wakeBuffer.length);
@@ -160,12 +172,49 @@ export class UringDrain implements Drain {
       this.singles.write(port, this.bytes, at, length);
       return;
     }
-    const number = this.ring.write(port.fd, this.memory.address + at - VNET_BYTES, length + VNET_BYTES);
-    this.writers[number] = port;
+    if (port.takesBundles && this.bundles.add(at, length)) {
+      this.bundlesPort = port;
+      return;
+    }
+    this.writeBundles();
+    this.writeAlone(port, at, length);
+  }
+
+  private writeAlone(port: Port, at: number, length: number): void {
+    if (port.isClosed) return;
+    this.add(port, at, length);
     if (this.ring.added >= MOST_WRITES) this.flush();
   }
 
+  private add(port: Port, at: number, length: number): void {
+    const number = this.ring.write(port.fd, this.memory.address + at - VNET_BYTES, length + VNET_BYTES);
+    this.writers[number] = port;
+    this.together[number] = 0;
+  }
+
+  /** Adds the writes of what was collected: nothing overtakes it. */
+  private writeBundles(): void {
+    const { bundles, ring } = this;
+    const { from, next } = bundles;
+    if (from === next) return;
+    const port = this.bundlesPort!;
+    if (ring.added + next - from > MOST_WRITES) this.run(ring.added);
+    for (let i = from; i < next && !port.isClosed; i++) {
+      const datagrams = bundles.datagramsOf(i);
+      if (datagrams === 1) {
+        this.add(port, bundles.placeOf(i), bundles.bytesOf(i));
+        continue;
+      }
+      const number = ring.writeVector(port.fd, bundles.seal(i), datagrams);
+      this.writers[number] = port;
+      this.together[number] = datagrams;
+      this.togetherBytes[number] = bundles.bytesOf(i);
+    }
+    bundles.taken();
+  }
+
   private flush(): void {
+    this.writeBundles();
     this.run(this.ring.added);
   }
 
@@ -173,6 +222,15 @@ export class UringDrain implements Drain {
   private run(writes: number): void {
     this.ring.run();
     this.sendAt = SEND_AT;
-    for (let i = 0; i < writes; i++) this.writers[i]!.counters.wrote(this.ring.result(i), VNET_BYTES);
+    this.bundles.written();
+    for (let i = 0; i < writes; i++) {
+      const port = this.writers[i]!;
+      const result = this.ring.result(i);
+      if (this.together[i] === 0) port.counters.wrote(result, VNET_BYTES);
+      else {
+        port.counters.wroteTogether(result, this.together[i]!, this.togetherBytes[i]!);
+        port.learnBundles(result);
+      }
+    }
   }
 }

@@ -10,6 +10,7 @@ const FEAT_SINGLE_MMAP = 1;
 const OFF_SQ_RING = 0;
 const OFF_SQES = 0x10000000;
 const ENTER_GETEVENTS = 1;
+const OP_WRITE_VECTOR = 2;
 const OP_READ = 22;
 const OP_WRITE = 23;
 const RWF_NOWAIT = 8;
@@ -35,7 +36,7 @@ const CQE_BYTES = 16;
 const SQE = { OPCODE: 0, FD: 1, OFFSET: 2, ADDRESS: 4, LENGTH: 6, RW_FLAGS: 7, USER_DATA: 8, WORDS: 16 };
 const CQE = { USER_DATA: 0, RESULT: 2, WORDS: 4 };
 
-const TWO_TO_32 = 2 ** 32;
+const PER_TWO_TO_32 = 2 ** -32;
 
 /**
  * An io_uring for rounds: operations are added, run together in one system call, and all have ended when it returns.
@@ -112,6 +113,15 @@ export class Uring {
     return this.add(OP_WRITE, fd, address, lengthBytes);
   }
 
+  /**
+   * Adds a write of several pieces as one, as `write` does.
+   * @param address of an array of struct iovec
+   * @param pieces how many it has
+   */
+  writeVector(fd: number, address: number, pieces: number): number {
+    return this.add(OP_WRITE_VECTOR, fd, address, pieces);
+  }
+
   /** @returns the bytes moved by an operation of the last round, or -errno */
   result(number: number): number {
     return this.results[number]!;
@@ -143,8 +153,9 @@ export class Uring {
     // Offset -1: the file's own position, as read(2) has it.
     entries[at + SQE.OFFSET] = -1;
     entries[at + SQE.OFFSET + 1] = -1;
-    entries[at + SQE.ADDRESS] = address % TWO_TO_32;
-    entries[at + SQE.ADDRESS + 1] = Math.floor(address / TWO_TO_32);
+    // Stored as an int32, a number loses what is above 32 bits.
+    entries[at + SQE.ADDRESS] = address;
+    entries[at + SQE.ADDRESS + 1] = address * PER_TWO_TO_32;
     entries[at + SQE.LENGTH] = lengthBytes;
     // O_NONBLOCK is not enough: without this an operation that finds nothing waits, and the round with it.
     entries[at + SQE.RW_FLAGS] = RWF_NOWAIT;

@@ -1,8 +1,11 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PROTOCOL } from '../../../src/core/config.ts';
 import { type Drain, HEADROOM, MAX_PACKET, Port, VNET_BYTES } from '../../../src/net/packet/drain.ts';
 import { FFI_NAMES, native, openNative } from '../../../src/net/packet/ffi.ts';
 import { createDrain } from '../../../src/net/packet/io-tier.ts';
+import { address } from '../../support/core.ts';
+import { packetOf } from '../../support/core-packets.ts';
 import { lacksTier } from '../../support/uring.ts';
 
 /** A socket that keeps the bounds of packets stands for the device. */
@@ -275,3 +278,93 @@ for (const { tier, ffi } of CASES)
       expect(written()).toEqual([[3, 5]]);
     });
   });
+
+describe.skipIf(lacksTier('uring'))('datagrams of a queue', () => {
+  const DATA_VALID = 2;
+  const UDP_L4 = 5;
+
+  beforeEach(() => {
+    openPair();
+    drain = createDrain('uring', native());
+  });
+  afterEach(() => {
+    drain.close();
+    for (const fd of [near, far]) closeSync(fd);
+  });
+
+  /** A datagram of a flow arrives, its checksum found right; its payload is one byte again and again. */
+  function datagramArrives(flow: number, fill: number, size = 20): void {
+    const ends = { src: address('10.0.0.1'), dst: address('10.0.0.2') };
+    const payload = String.fromCharCode(fill).repeat(size);
+    const segment = { ...ends, protocol: PROTOCOL.UDP, sport: flow, dport: 53, payload };
+    const header = Buffer.alloc(VNET_BYTES);
+    header[0] = DATA_VALID;
+    writeSync(far, Buffer.concat([header, packetOf(segment, { fragment: 0x4000 })]));
+  }
+
+  /** Payloads of what was written, each with the source port and whether it is a super-packet. */
+  function writtenDatagrams(): string[] {
+    const found: string[] = [];
+    const buffer = Buffer.alloc(VNET_BYTES + MAX_PACKET);
+    for (;;) {
+      try {
+        const size = readSync(far, buffer);
+        const kind = buffer[1] === UDP_L4 ? 'together' : 'alone';
+        const flow = buffer.readUInt16BE(VNET_BYTES + 20);
+        found.push(`${flow} ${kind} ${buffer.toString('latin1', VNET_BYTES + 28, size)}`);
+      } catch {
+        return found;
+      }
+    }
+  }
+
+  function deepPort(takesBundles: boolean): Port {
+    const port = new Port(near, { packet: (_bytes, _at, length) => length, batchEnd: () => {} });
+    port.isDeep = true;
+    port.takesBundles = takesBundles;
+    return port;
+  }
+
+  test('leave as one for each flow, and count as many', () => {
+    const port = deepPort(true);
+    for (const fill of [65, 66, 67]) for (const flow of [1, 2]) datagramArrives(flow, fill, 2);
+    wake(port);
+    expect(writtenDatagrams()).toEqual(['1 alone AA', '2 together AABBCC', '1 together BBCC']);
+    expect(port.counters).toMatchObject({ reads: 6, writes: 6, bytesWritten: 6 * 30 });
+  });
+
+  test('are not overtaken by other packets, nor do they overtake them', () => {
+    const port = deepPort(true);
+    for (const fill of [65, 66, 67]) datagramArrives(1, fill, 1);
+    datagramArrives(1, 68, 0);
+    for (const fill of [69, 70]) datagramArrives(1, fill, 1);
+    wake(port);
+    expect(writtenDatagrams()).toEqual(['1 alone A', '1 together BC', '1 alone ', '1 together EF']);
+  });
+
+  test('leave alone where the device takes no super-packets of them', () => {
+    const port = deepPort(false);
+    for (let fill = 65; fill < 71; fill++) datagramArrives(1, fill, 1);
+    wake(port);
+    expect(writtenDatagrams()).toEqual(['A', 'B', 'C', 'D', 'E', 'F'].map((each) => `1 alone ${each}`));
+  });
+
+  test('are lost and counted one by one where nobody takes them', () => {
+    const port = deepPort(true);
+    for (let fill = 65; fill < 71; fill++) datagramArrives(1, fill, 1);
+    closeSync(far);
+    wake(port);
+    expect(port.counters.writeErrors()).toEqual({ EPIPE: 6 });
+    far = near;
+    openPair();
+  });
+});
+
+test('a kernel that refuses a bundle is given no other', () => {
+  const port = new Port(-1, { packet: () => 0, batchEnd: () => {} });
+  port.takesBundles = true;
+  port.learnBundles(-11);
+  expect(port.takesBundles).toBe(true);
+  port.learnBundles(-22);
+  expect(port.takesBundles).toBe(false);
+});
