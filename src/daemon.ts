@@ -25,7 +25,7 @@ import {
 import type { Health } from './metrics/health.ts';
 import { formatListenAddress, type ListenAddress } from './metrics/listen-address.ts';
 import type { MetricsServer } from './metrics/server.ts';
-import { keepAddonLoaded } from './net/packet/ffi.ts';
+import { keepAddonLoaded } from './net/ffi/native.ts';
 import { NetlinkSession } from './netlink/server.ts';
 import type { WorkerOptions } from './worker.ts';
 import { WorkerPort, type WorkerStatus } from './worker-port.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { DeviceError } from './net/device-error.ts';
 import { Decapsulator } from './net/packet/decap/decapsulator.ts';
 import { kernelTunnels } from './net/packet/decap/kernel-tunnels.ts';
 import { describeTunnel, parseTunnels, type TunnelSpec } from './net/packet/decap/tunnel-list.ts';
-import { DeviceError } from './net/packet/device-error.ts';
 import { expectPositionals, parseVerbArgs, UsageError } from './verbs/arguments.ts';
 import type { Terminal } from './verbs/terminal.ts';
 

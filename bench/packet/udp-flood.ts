@@ -1,6 +1,6 @@
 // Sends datagrams as fast as it can: `udp-flood ADDRESS PORT SECONDS`; says how many seconds it took.
 import { parseAddress } from '../../src/core/address.ts';
-import { native } from '../../src/net/packet/ffi.ts';
+import { native } from '../../src/net/ffi/native.ts';
 import { connectTo, openSocket, SOCK_DGRAM } from '../../test/traffic/sockets.ts';
 
 const FLOWS = 8;

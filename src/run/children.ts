@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Native } from '../net/packet/ffi.ts';
+import type { Native } from '../net/ffi/native.ts';
 import type { Architecture } from './abi.ts';
 
 const PR_SET_CHILD_SUBREAPER = 36;

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import { type Architecture, E } from './abi.ts';
 import type { OwnerAccess } from './owner-access.ts';
 

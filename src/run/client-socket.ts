@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import { u16At, u32At } from '../netlink/wire.ts';
 import { AF_NETLINK, type Architecture, E, F_GETFL, MSG_DONTWAIT, MSG_PEEK, O_NONBLOCK } from './abi.ts';
 import { capped, setPort } from './datagrams.ts';

@@ -1,6 +1,6 @@
 import { Deframer, frame } from '../control/framing.ts';
 import { clientDirs, type PathContext, socketPath, trusted } from '../control/paths.ts';
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import {
   AF_UNIX,
   type Architecture,

@@ -1,4 +1,4 @@
-import type { Native } from '../net/packet/ffi.ts';
+import type { Native } from '../net/ffi/native.ts';
 import { type Architecture, E } from './abi.ts';
 
 /** Type of a comparison by kcmp(2). */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { SystemError } from '../control/system-error.ts';
-import type { Native } from '../net/packet/ffi.ts';
+import type { Native } from '../net/ffi/native.ts';
 import { type Architecture, E } from './abi.ts';
 import { INSTRUCTION_LEN } from './bpf.ts';
 

@@ -1,4 +1,4 @@
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import { type Architecture, E } from './abi.ts';
 import { SharedProcessor } from './shared-processor.ts';
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
-import type { Native } from '../net/packet/ffi.ts';
+import type { Native } from '../net/ffi/native.ts';
 import type { Architecture } from './abi.ts';
 
 const CLONE_NEWNET = 0x40000000;

@@ -1,4 +1,4 @@
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import { type Architecture, POLLIN } from './abi.ts';
 
 const TIMEOUT = 8;

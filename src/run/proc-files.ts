@@ -1,6 +1,6 @@
 import { closeSync, openSync, readlinkSync, writeSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import { type Architecture, AT_FDCWD, E, O_ACCMODE, O_CLOEXEC } from './abi.ts';
 import type { ClientMemory, MemoryAccess } from './client-memory.ts';
 import { type DirectorTexts, failure } from './director-texts.ts';

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, readlinkSync, readSync, writeSync } from 'node:fs';
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import { type Architecture, O_CLOEXEC, O_NONBLOCK } from './abi.ts';
 import type { OwnerAccess } from './owner-access.ts';
 

@@ -1,4 +1,4 @@
-import type { Arena, Native } from '../net/packet/ffi.ts';
+import type { Arena, Native } from '../net/ffi/native.ts';
 import type { Architecture } from './abi.ts';
 
 /** Bytes of a set of processors: of as many as any kernel knows. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Native } from '../net/packet/ffi.ts';
+import type { Native } from '../net/ffi/native.ts';
 import type { Architecture } from './abi.ts';
 
 /** Signals that are passed on to the command. */

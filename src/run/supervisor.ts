@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { processPaths } from '../control/paths.ts';
-import type { Native } from '../net/packet/ffi.ts';
+import type { Native } from '../net/ffi/native.ts';
 import { type Architecture, E, type SyscallName } from './abi.ts';
 import { MemoryAccess, Unreachable } from './client-memory.ts';
 import { SocketCalls } from './client-socket.ts';

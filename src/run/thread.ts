@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { native } from '../net/packet/ffi.ts';
+import { native } from '../net/ffi/native.ts';
 import { architectureOf } from './abi.ts';
 import { Shared, type SupervisorData } from './shared.ts';
 import { shieldThread } from './signals.ts';

@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
 import { type Address, AF_INET, AF_INET6, type Family, ipv4 } from '../core/address.ts';
 import type { DaemonConfig } from '../core/config.ts';
-import { DeviceError } from '../net/packet/device-error.ts';
-import { type Arena, type Native, native } from '../net/packet/ffi.ts';
+import { DeviceError } from '../net/device-error.ts';
+import { type Arena, type Native, native } from '../net/ffi/native.ts';
 import {
   emitInterfaceRequest,
   emitMembership,

@@ -4,7 +4,7 @@ import type { Director } from '../core/director.ts';
 import { ERRNO, type Errno, IpvsError } from '../core/errors.ts';
 import { SyncIntake } from '../core/sync-intake.ts';
 import { SyncOffers } from '../core/sync-offers.ts';
-import { DeviceError } from '../net/packet/device-error.ts';
+import { DeviceError } from '../net/device-error.ts';
 import { SyncBackup } from './backup.ts';
 import { type GroupConfig, interfaceIndex } from './group-socket.ts';
 import { LogLimit } from './log-limit.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { FfiName } from '../../src/net/packet/ffi.ts';
+import type { FfiName } from '../../src/net/ffi/native.ts';
 import { lacksPackets, NetworkNamespaces } from '../support/network-namespaces.ts';
 import { endProcess, until } from '../support/processes.ts';
 import { isMissing } from '../support/programs.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FFI_NAMES } from '../../src/net/packet/ffi.ts';
+import { FFI_NAMES } from '../../src/net/ffi/native.ts';
 import { TestDirector } from '../support/director.ts';
 import { findProgram, isMissing } from '../support/programs.ts';
 import { runScript, runWrapped } from '../support/wrapped.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Native, native } from '../../src/net/packet/ffi.ts';
+import { type Native, native } from '../../src/net/ffi/native.ts';
 import { ARCHITECTURES } from '../../src/run/abi.ts';
 import { MemoryAccess, Unreachable } from '../../src/run/client-memory.ts';
 import { OwnerAccess } from '../../src/run/owner-access.ts';

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type Native, native } from '../../src/net/packet/ffi.ts';
+import { type Native, native } from '../../src/net/ffi/native.ts';
 import { ARCHITECTURES } from '../../src/run/abi.ts';
 import { FileComparison } from '../../src/run/file-comparison.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Native, native } from '../../src/net/packet/ffi.ts';
+import { type Native, native } from '../../src/net/ffi/native.ts';
 import { ARCHITECTURES } from '../../src/run/abi.ts';
 import { makeFilter } from '../../src/run/filter.ts';
 import { hasProc, installFilter, ListenerExists } from '../../src/run/install-filter.ts';

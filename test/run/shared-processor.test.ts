@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { native } from '../../src/net/packet/ffi.ts';
+import { native } from '../../src/net/ffi/native.ts';
 import { ARCHITECTURES } from '../../src/run/abi.ts';
 import { SharedProcessor } from '../../src/run/shared-processor.ts';
 

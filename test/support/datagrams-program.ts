@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { parseAddress } from '../../src/core/address.ts';
-import { native } from '../../src/net/packet/ffi.ts';
+import { native } from '../../src/net/ffi/native.ts';
 import { connectTo, openSocket, SOCK_DGRAM } from '../traffic/sockets.ts';
 
 /*

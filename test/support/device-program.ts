@@ -14,10 +14,10 @@ import {
   formatAddress,
   parseAddress,
 } from '../../src/core/address.ts';
+import { errnoText } from '../../src/net/device-error.ts';
+import { native } from '../../src/net/ffi/native.ts';
 import { PacketDevice } from '../../src/net/packet/device.ts';
-import { errnoText } from '../../src/net/packet/device-error.ts';
 import type { DeviceHandler, Drain, IoTier } from '../../src/net/packet/drain.ts';
-import { native } from '../../src/net/packet/ffi.ts';
 import { createDrain } from '../../src/net/packet/io-tier.ts';
 import { RawSender } from '../../src/net/packet/raw-sender.ts';
 import { openTun } from '../../src/net/packet/tun.ts';

@@ -6,9 +6,9 @@ import { addressBytes } from '../../src/core/address.ts';
 import { setU16 } from '../../src/core/wire/bytes.ts';
 import { pseudoSum4 } from '../../src/core/wire/ipv4.ts';
 import { pseudoSum6 } from '../../src/core/wire/ipv6.ts';
+import { native } from '../../src/net/ffi/native.ts';
 import { openDecapDevice } from '../../src/net/packet/decap/decap-device.ts';
 import { PacketReader } from '../../src/net/packet/decap/packet-reader.ts';
-import { native } from '../../src/net/packet/ffi.ts';
 import { address } from './core.ts';
 import { inGre, inGue, isIpv6 } from './tunnel-packets.ts';
 

@@ -1,5 +1,5 @@
 import { closeSync, writeSync } from 'node:fs';
-import { errnoText, negativeErrno } from '../../src/net/packet/device-error.ts';
+import { errnoText, negativeErrno } from '../../src/net/device-error.ts';
 import type { End } from '../replay/step.ts';
 import type { Namespace } from './namespace.ts';
 import { allowFragments, bindTo, connectTo, openSocket, SOCK_DGRAM } from './sockets.ts';

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { type Address, AF_INET6, addressBytes, type Family } from '../../src/core/address.ts';
-import { DeviceError, errnoText } from '../../src/net/packet/device-error.ts';
-import { type Arena, native } from '../../src/net/packet/ffi.ts';
+import { DeviceError, errnoText } from '../../src/net/device-error.ts';
+import { type Arena, native } from '../../src/net/ffi/native.ts';
 
 // From the headers of Linux; alike on all architectures that Node runs on, but for the numbers of calls.
 const CALLS = {

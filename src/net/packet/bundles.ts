@@ -1,6 +1,6 @@
 import { BUNDLE, bundleHeader, flowHash, isSameFlow, sealBundle } from '../../forwarders/bundle.ts';
+import type { Arena } from '../ffi/native.ts';
 import { VNET_BYTES } from './drain.ts';
-import type { Arena } from './ffi.ts';
 
 /** Bundles that are collected or wait to be written, at most. */
 const MOST = 64;

@@ -1,4 +1,4 @@
-import { errnoText } from './device-error.ts';
+import { errnoText } from '../device-error.ts';
 
 /** What has passed a device. */
 export class DeviceCounters {

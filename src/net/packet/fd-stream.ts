@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { DeviceError, errnoText, negativeErrno } from './device-error.ts';
-import { native } from './ffi.ts';
+import { DeviceError, errnoText, negativeErrno } from '../device-error.ts';
+import { native } from '../ffi/native.ts';
 
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
-import { DeviceError, errnoText } from './device-error.ts';
+import { DeviceError, errnoText } from '../device-error.ts';
+import { type Native, native } from '../ffi/native.ts';
 import type { Drain, IoTier } from './drain.ts';
-import { type Native, native } from './ffi.ts';
 import { SyncDrain } from './sync-drain.ts';
 import { openNode } from './tun.ts';
 import { Uring } from './uring.ts';

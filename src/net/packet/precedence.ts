@@ -1,4 +1,4 @@
-import type { Arena, Native } from './ffi.ts';
+import type { Arena, Native } from '../ffi/native.ts';
 
 // uapi linux/sched.h
 const SCHED_OTHER = 0;

@@ -1,6 +1,6 @@
 import { closeSync, readFileSync } from 'node:fs';
-import { DeviceError } from './device-error.ts';
-import { native } from './ffi.ts';
+import { DeviceError } from '../device-error.ts';
+import { native } from '../ffi/native.ts';
 import { uringObstacle } from './io-tier.ts';
 import { openNode } from './tun.ts';
 

@@ -1,8 +1,8 @@
 import { closeSync, writeSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { type Address, AF_INET, addressBytes } from '../../core/address.ts';
-import { negativeErrno } from './device-error.ts';
-import { type Arena, native } from './ffi.ts';
+import { negativeErrno } from '../device-error.ts';
+import { type Arena, native } from '../ffi/native.ts';
 
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;

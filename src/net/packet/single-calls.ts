@@ -1,6 +1,6 @@
 import { readSync, writeSync } from 'node:fs';
-import { negativeErrno } from './device-error.ts';
-import type { Arena, Native } from './ffi.ts';
+import { negativeErrno } from '../device-error.ts';
+import type { Arena, Native } from '../ffi/native.ts';
 
 /** System calls for one packet. Results are bytes, or -errno. */
 export interface SingleCalls {

@@ -1,5 +1,5 @@
+import type { Arena, Native } from '../ffi/native.ts';
 import { HEADROOM, MAX_PACKET, type Port, VNET_BYTES } from './drain.ts';
-import type { Arena, Native } from './ffi.ts';
 import { type SingleCalls, singleCalls } from './single-calls.ts';
 
 const EAGAIN = -11;

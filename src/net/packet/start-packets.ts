@@ -1,13 +1,13 @@
 import type { Address } from '../../core/address.ts';
 import type { Director } from '../../core/director.ts';
 import { Reassembler } from '../../core/reassembly.ts';
+import { native } from '../ffi/native.ts';
 import { Answerer } from './answerer.ts';
 import { PacketDevice } from './device.ts';
 import { DeviceCounters } from './device-counters.ts';
 import { DeviceRecovery } from './device-recovery.ts';
 import { DirectOutput } from './direct-output.ts';
 import type { Drain } from './drain.ts';
-import { native } from './ffi.ts';
 import type { CaptureWish } from './host-state/capture-sets.ts';
 import { HostState } from './host-state/host-state.ts';
 import { BYPASS_MARK, fwmarkDevice, MAIN_DEVICE } from './host-state/names.ts';

@@ -1,5 +1,5 @@
+import type { Arena, Native } from '../ffi/native.ts';
 import { type Drain, type Port, SLOT_BYTES, WAKE_MS } from './drain.ts';
-import type { Arena, Native } from './ffi.ts';
 import { Precedence } from './precedence.ts';
 import { Singles } from './singles.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { DeviceError, negativeErrno } from './device-error.ts';
-import { type Arena, native } from './ffi.ts';
+import { DeviceError, negativeErrno } from '../device-error.ts';
+import { type Arena, native } from '../ffi/native.ts';
 
 const TUN_NODE = '/dev/net/tun';
 

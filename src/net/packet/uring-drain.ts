@@ -1,6 +1,6 @@
+import type { Arena, Native } from '../ffi/native.ts';
 import { BUNDLES_BYTES, Bundles } from './bundles.ts';
 import { type Drain, HEADROOM, type Port, SLOT_BYTES, VNET_BYTES, WAKE_MS } from './drain.ts';
-import type { Arena, Native } from './ffi.ts';
 import { Precedence } from './precedence.ts';
 import { meansNoMore, Singles } from './singles.ts';
 import { Uring } from './uring.ts';

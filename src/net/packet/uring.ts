@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { DeviceError } from './device-error.ts';
-import { type Arena, type Native, native } from './ffi.ts';
+import { DeviceError } from '../device-error.ts';
+import { type Arena, type Native, native } from '../ffi/native.ts';
 
 // uapi linux/io_uring.h
 const SUBMIT_ALL = 1 << 7;

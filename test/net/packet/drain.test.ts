@@ -1,8 +1,8 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PROTOCOL } from '../../../src/core/config.ts';
+import { FFI_NAMES, native, openNative } from '../../../src/net/ffi/native.ts';
 import { type Drain, HEADROOM, MAX_PACKET, Port, VNET_BYTES } from '../../../src/net/packet/drain.ts';
-import { FFI_NAMES, native, openNative } from '../../../src/net/packet/ffi.ts';
 import { createDrain } from '../../../src/net/packet/io-tier.ts';
 import { address } from '../../support/core.ts';
 import { packetOf } from '../../support/core-packets.ts';

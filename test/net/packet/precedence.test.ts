@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Native, native } from '../../../src/net/packet/ffi.ts';
+import { type Native, native } from '../../../src/net/ffi/native.ts';
 import { Precedence } from '../../../src/net/packet/precedence.ts';
 
 const OTHER = 0;

@@ -1,6 +1,6 @@
 import { closeSync, constants, readSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Native, native } from '../../../src/net/packet/ffi.ts';
+import { type Native, native } from '../../../src/net/ffi/native.ts';
 import { chooseTier } from '../../../src/net/packet/io-tier.ts';
 import { Uring } from '../../../src/net/packet/uring.ts';
 import { lacksTier } from '../../support/uring.ts';

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { DeviceError, negativeErrno } from '../device-error.ts';
-import { native } from '../ffi.ts';
+import { DeviceError, negativeErrno } from '../../device-error.ts';
+import { native } from '../../ffi/native.ts';
 
 const { EBUSY, ENOENT, EPERM } = constants.errno;
 

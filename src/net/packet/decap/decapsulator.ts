@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 import { Decapsulation, ipv4Payload, UNWRAPPED, type Unwrapped } from '../../../forwarders/decapsulate.ts';
-import { DeviceError, errnoText, negativeErrno } from '../device-error.ts';
+import { DeviceError, errnoText, negativeErrno } from '../../device-error.ts';
 import { openDecapDevice } from './decap-device.ts';
 import { PacketReader } from './packet-reader.ts';
 import { openReceiver, type Reception } from './receiver.ts';

@@ -1,5 +1,5 @@
 import { createServer, type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { DeviceError, errnoText, negativeErrno } from '../device-error.ts';
+import { DeviceError, errnoText, negativeErrno } from '../../device-error.ts';
 
 /** More than any packet: nothing is cut off. */
 const PACKET_BYTES = 2 ** 17;

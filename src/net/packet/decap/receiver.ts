@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { DeviceError } from '../device-error.ts';
-import { type Arena, native, type SystemCalls } from '../ffi.ts';
+import { DeviceError } from '../../device-error.ts';
+import { type Arena, native, type SystemCalls } from '../../ffi/native.ts';
 
 // From the headers of Linux; alike on all architectures that Node runs on.
 const SOCK_DGRAM = 2;

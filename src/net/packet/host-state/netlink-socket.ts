@@ -1,6 +1,6 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
-import { DeviceError } from '../device-error.ts';
-import { type Arena, native } from '../ffi.ts';
+import { DeviceError } from '../../device-error.ts';
+import { type Arena, native } from '../../ffi/native.ts';
 import {
   answerErrno,
   type Devconf,

@@ -1,6 +1,6 @@
 import type { Family } from '../../../core/address.ts';
+import { DeviceError } from '../../device-error.ts';
 import { familyName } from '../capture-list.ts';
-import { DeviceError } from '../device-error.ts';
 import { ownAddresses } from '../own-addresses.ts';
 import { captureEntries } from '../tcx/capture-map.ts';
 import { Redirect } from '../tcx/redirect.ts';

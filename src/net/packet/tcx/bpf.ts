@@ -1,5 +1,5 @@
-import { DeviceError } from '../device-error.ts';
-import { type Arena, native } from '../ffi.ts';
+import { DeviceError } from '../../device-error.ts';
+import { type Arena, native } from '../../ffi/native.ts';
 import { INSTRUCTION_BYTES } from './assembler.ts';
 
 // bpf(2), uapi linux/bpf.h: commands, and offsets in bytes within union bpf_attr.

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { DeviceError } from '../device-error.ts';
+import { DeviceError } from '../../device-error.ts';
 import { attachProgram, createMap, deleteFromMap, loadProgram, updateMap } from './bpf.ts';
 import { captureCode } from './capture-code.ts';
 import { type CaptureEntries, KEY, MOST_ENTRIES } from './capture-map.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AF_INET, AF_INET6 } from '../../../../src/core/address.ts';
-import { DeviceError } from '../../../../src/net/packet/device-error.ts';
+import { DeviceError } from '../../../../src/net/device-error.ts';
 import type { CaptureWish } from '../../../../src/net/packet/host-state/capture-sets.ts';
 import type { LinkAnswer } from '../../../../src/net/packet/host-state/rtnetlink.ts';
 import {

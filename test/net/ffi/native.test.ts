@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { DeviceError, errnoText, negativeErrno } from '../../../src/net/packet/device-error.ts';
-import { FFI_NAMES, native, openNative } from '../../../src/net/packet/ffi.ts';
+import { DeviceError, errnoText, negativeErrno } from '../../../src/net/device-error.ts';
+import { FFI_NAMES, native, openNative } from '../../../src/net/ffi/native.ts';
 
 describe.each(FFI_NAMES)('the C library by %s', (name) => {
   const kernel = openNative(name);

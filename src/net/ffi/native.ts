@@ -1,5 +1,5 @@
 import { arch, env } from 'node:process';
-import { DeviceError } from './device-error.ts';
+import { DeviceError } from '../device-error.ts';
 import { loadFfiRs } from './ffi-rs.ts';
 import { loadKoffi } from './koffi.ts';
 

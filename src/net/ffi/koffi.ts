@@ -1,5 +1,5 @@
 import { CLibrary, loadPackage, openCLibrary } from './c-library.ts';
-import type { Native, SystemCalls } from './ffi.ts';
+import type { Native, SystemCalls } from './native.ts';
 
 type Koffi = typeof import('koffi');
 

@@ -1,6 +1,6 @@
+import { DeviceError } from '../device-error.ts';
 import { CLibrary, loadPackage, openCLibrary } from './c-library.ts';
-import { DeviceError } from './device-error.ts';
-import type { Native, SystemCalls } from './ffi.ts';
+import type { Native, SystemCalls } from './native.ts';
 
 type Ffi = typeof import('ffi-rs');
 

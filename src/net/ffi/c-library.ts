@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { DeviceError } from './device-error.ts';
-import type { Arena, FfiName, Native, SystemCalls } from './ffi.ts';
+import { DeviceError } from '../device-error.ts';
+import type { Arena, FfiName, Native, SystemCalls } from './native.ts';
 
 /** C libraries by the name their loader knows: glibc, then musl. */
 const LIBRARIES = ['libc.so.6', 'libc.so'];
