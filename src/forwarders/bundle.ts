@@ -14,6 +14,8 @@ import { setUdpLength, UDP_CHECKSUM, UDP_HEADER_LEN, UDP_LENGTH } from '../core/
 import {
   emitVnetHeader,
   VNET_GSO,
+  vnetChecksumOffset,
+  vnetChecksumStart,
   vnetGsoType,
   vnetNeedsChecksum,
   vnetVouchesChecksum,
@@ -28,8 +30,8 @@ import {
 /** Payload of a super-packet at most, and of how many datagrams: older kernels take no more. */
 export const BUNDLE = { MOST_BYTES: 65_535 - IPV4_HEADER_LEN - UDP_HEADER_LEN, MOST_DATAGRAMS: 64 } as const;
 
-/** Words of headers: of IPv4 with its flags and protocol, of IPv6 with its protocol, and where the addresses are. */
-const IPV4 = { FLAGS: 1, PROTOCOL: 2 } as const;
+/** Words of a header by what is in them. */
+const IPV4 = { FLAGS: 1, PROTOCOL: 2, SOURCE: 3, DESTINATION: 4, PORTS: 5 } as const;
 const IPV6 = { PROTOCOL: 1, ADDRESSES: 2 } as const;
 const WORD = { VERSION_AND_LENGTH: 0x45, VERSION: 0x60, DF: 0x0040 } as const;
 
@@ -47,8 +49,14 @@ export function bundleHeader(b: Uint8Array, words: Int32Array, at: number, lengt
   if (header === 0) return 0;
   const udp = at + header;
   if (u16(b, udp + UDP_LENGTH) !== length - header || length - header <= UDP_HEADER_LEN) return 0;
-  if (vnetNeedsChecksum(b, at)) return header;
-  return vnetVouchesChecksum(b, at) && u16(b, udp + UDP_CHECKSUM) !== 0 ? header : 0;
+  return hasSoundChecksum(b, at, udp) ? header : 0;
+}
+
+/** An unfinished checksum may be of a packet within the datagram: that has to stay so. */
+function hasSoundChecksum(b: Uint8Array, at: number, udp: number): boolean {
+  if (vnetNeedsChecksum(b, at))
+    return vnetChecksumStart(b, at) === udp - at && vnetChecksumOffset(b, at) === UDP_CHECKSUM;
+  return vnetVouchesChecksum(b, at) && u16(b, udp + UDP_CHECKSUM) !== 0;
 }
 
 function header4(b: Uint8Array, words: Int32Array, at: number, length: number): number {
@@ -75,25 +83,26 @@ export function isSameFlow(words: Int32Array, one: number, other: number, header
   const b = other >> 2;
   if (header === IPV6_HEADER_LEN) {
     // Class and flow label; protocol and hop limit.
-    if (words[a] !== words[b] || words[a + 1]! >>> 16 !== words[b + 1]! >>> 16) return false;
+    if (words[a] !== words[b] || words[a + IPV6.PROTOCOL]! >>> 16 !== words[b + IPV6.PROTOCOL]! >>> 16)
+      return false;
     for (let i = IPV6.ADDRESSES; i <= header >> 2; i++) if (words[a + i] !== words[b + i]) return false;
     return true;
   }
   return (
-    words[a + 3] === words[b + 3] &&
-    words[a + 4] === words[b + 4] &&
-    words[a + 5] === words[b + 5] &&
+    words[a + IPV4.SOURCE] === words[b + IPV4.SOURCE] &&
+    words[a + IPV4.DESTINATION] === words[b + IPV4.DESTINATION] &&
+    words[a + IPV4.PORTS] === words[b + IPV4.PORTS] &&
     // Type of service; time to live and protocol.
     ((words[a]! ^ words[b]!) & 0xffff) === 0 &&
-    ((words[a + 2]! ^ words[b + 2]!) & 0xffff) === 0
+    ((words[a + IPV4.PROTOCOL]! ^ words[b + IPV4.PROTOCOL]!) & 0xffff) === 0
   );
 }
 
 /** A number from a flow's addresses and ports. */
 export function flowHash(words: Int32Array, at: number, header: number): number {
   const ports = (at + header) >> 2;
-  const sources = header === IPV6_HEADER_LEN ? words[ports - 5]! : words[ports - 2]!;
-  const mixed = Math.imul(words[ports]! ^ sources ^ words[ports - 1]!, 0x9e3779b1);
+  const source = header === IPV6_HEADER_LEN ? words[ports - 5]! : words[ports - 2]!;
+  const mixed = Math.imul(words[ports]! ^ source ^ words[ports - 1]!, 0x9e3779b1);
   return mixed >>> 16;
 }
 

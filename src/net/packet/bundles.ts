@@ -1,3 +1,4 @@
+import { UDP_HEADER_LEN } from '../../core/wire/udp.ts';
 import { BUNDLE, bundleHeader, flowHash, isSameFlow, sealBundle } from '../../forwarders/bundle.ts';
 import type { Arena } from '../ffi/native.ts';
 import { VNET_BYTES } from './drain.ts';
@@ -6,7 +7,6 @@ import { VNET_BYTES } from './drain.ts';
 const MOST = 64;
 /** Flows that are told apart at a time; a power of two. */
 const FLOWS = 32;
-const UDP_HEADER_LEN = 8;
 const NONE = -1;
 
 /** A struct iovec: address and length, of 64 bits each. */

@@ -6,7 +6,13 @@ import { setU16, u16 } from '../../../src/core/wire/bytes.ts';
 import { sealIpv4 } from '../../../src/core/wire/ipv4.ts';
 import { BUNDLE } from '../../../src/forwarders/bundle.ts';
 import { SuperPacket } from '../../../src/forwarders/segment.ts';
-import { clearVnetHeader, VNET_GSO, vnetGsoSize, vnetGsoType } from '../../../src/forwarders/vnet-header.ts';
+import {
+  clearVnetHeader,
+  emitVnetHeader,
+  VNET_GSO,
+  vnetGsoSize,
+  vnetGsoType,
+} from '../../../src/forwarders/vnet-header.ts';
 import { native } from '../../../src/net/ffi/native.ts';
 import { BUNDLES_BYTES, Bundles } from '../../../src/net/packet/bundles.ts';
 import { HEADROOM, SLOT_BYTES, VNET_BYTES } from '../../../src/net/packet/drain.ts';
@@ -19,6 +25,13 @@ const VECTORS_AT = SLOTS * SLOT_BYTES;
 const DF = 0x4000;
 const NEEDS_CSUM = 1;
 const DATA_VALID = 2;
+const UNFINISHED = {
+  needsChecksum: true,
+  gsoType: VNET_GSO.NONE,
+  headerLength: 0,
+  gsoSize: 0,
+  checksumOffset: 6,
+} as const;
 
 const memory = native().arena(VECTORS_AT + BUNDLES_BYTES);
 let bundles: Bundles;
@@ -46,12 +59,17 @@ function datagram({ isV6, flow, size }: Datagram, number = 0): Uint8Array {
 }
 
 /** Puts a packet into the next slot. @returns whether it was taken */
-function add(packet: Uint8Array, flags = DATA_VALID): boolean {
+function add(
+  packet: Uint8Array,
+  flags = DATA_VALID,
+  checksumStart = packet[0]! >>> 4 === 4 ? 20 : 40,
+): boolean {
   const at = slot++ * SLOT_BYTES + HEADROOM;
   const bytes = new Uint8Array(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.length);
   bytes.set(packet, at);
   clearVnetHeader(bytes, at);
-  bytes[at - VNET_BYTES] = flags;
+  if (flags === NEEDS_CSUM) emitVnetHeader(bytes, at, { ...UNFINISHED, checksumStart });
+  else bytes[at - VNET_BYTES] = flags;
   return bundles.add(at, packet.length);
 }
 
@@ -180,6 +198,12 @@ describe('datagrams that are written together', () => {
     for (let flow = 0; flow < 64; flow++) expect(add(datagram({ isV6: false, flow, size: 9 }))).toBe(true);
     expect(add(datagram({ isV6: false, flow: 64, size: 9 }))).toBe(false);
   });
+});
+
+test('datagrams that carry a packet whose checksum is unfinished are written alone', () => {
+  const packet = datagram({ isV6: false, flow: 0, size: 200 });
+  expect(add(packet, NEEDS_CSUM, 78)).toBe(false);
+  expect(add(packet, NEEDS_CSUM, 20)).toBe(true);
 });
 
 const PLAIN = datagram({ isV6: false, flow: 0, size: 64 });
