@@ -44,7 +44,10 @@ export function framed(packet: Uint8Array, isQuoted = false): Framed {
   };
 }
 
-/** A packet with all checksums made anew, by a loop that carries around after each addition. */
+/**
+ * A packet with all checksums made anew, by a loop that carries around after each addition.
+ * A sum of 0 has two forms: UDP has to say 0xffff, for TCP the packet's own one stays.
+ */
 export function resealed(packet: Uint8Array): Uint8Array {
   const { bytes: b, view, packet: result } = framed(packet);
   if (!view.isV6) {
@@ -52,9 +55,10 @@ export function resealed(packet: Uint8Array): Uint8Array {
     setU16(b, view.at + 10, 0xffff - slowSum(b.subarray(view.at, view.transport)));
   }
   const field = view.transport + (view.protocol === 6 ? 16 : 6);
+  const zero = view.protocol === 17 || u16(b, field) === 0xffff ? 0xffff : 0;
   setU16(b, field, 0);
-  const sum = 0xffff - slowSum([...pseudoHeader(view), ...b.subarray(view.transport, view.end)]);
-  setU16(b, field, view.protocol === 17 && sum === 0 ? 0xffff : sum);
+  const sum = slowSum([...pseudoHeader(view), ...b.subarray(view.transport, view.end)]);
+  setU16(b, field, 0xffff - sum || zero);
   return result();
 }
 

@@ -24,7 +24,7 @@ import { framed, hex, MARGIN, resealed, unfinished } from './packets.ts';
 const CWR = 128;
 
 const flow = fc.integer({ min: 1, max: 1460 }).chain((gsoSize) =>
-  fc.record({
+  fc.record<Case>({
     isV6: fc.boolean(),
     protocol: fc.constantFrom(PROTOCOL.TCP, PROTOCOL.UDP),
     payloadLength: fc.nat(gsoSize * 4),
@@ -70,6 +70,7 @@ describe('a super-packet', () => {
           expect(bytes[view.transport + 13]).toBe(f.flags & ~taken);
         }
       }),
+      { examples: [[SUM_OF_ZERO]] },
     );
   });
 
@@ -234,6 +235,16 @@ const CLEAR = {
   gsoSize: 0,
   checksumStart: 0,
   checksumOffset: 0,
+};
+
+/** The checksum of its first packet is 0. */
+const SUM_OF_ZERO: Case = {
+  isV6: true,
+  protocol: PROTOCOL.TCP,
+  payloadLength: 853,
+  gsoSize: 426,
+  flags: 254,
+  optionBytes: 0,
 };
 
 const PLAIN = {

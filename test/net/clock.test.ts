@@ -56,11 +56,12 @@ test('a deadline that it is told of is met when it is due', () => {
 test('hurrying for a deadline that it meets anyhow leaves its timer alone', () => {
   deadline = performance.now() + 500;
   clock.start();
-  const set = vi.spyOn(globalThis, 'setTimeout');
+  const set = vi.fn(setTimeout);
+  vi.stubGlobal('setTimeout', set);
   deadline = performance.now() + 700;
   clock.hurry();
   expect(set).not.toHaveBeenCalled();
-  set.mockRestore();
+  vi.unstubAllGlobals();
   vi.advanceTimersByTime(700);
   expect(deadline).toBe(Infinity);
 });
